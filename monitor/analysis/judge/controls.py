@@ -11,10 +11,12 @@ is *outvoted*. One agent alone settles nothing, nor do two that disagree, nor ag
 operator's own: then it is neither known to be down nor known to work elsewhere, and the controls
 are *unsettled*.
 
-A control behind a censor of its own says nothing: another name is answered there.
+A control behind a censor of its own says nothing: another name is answered there. Nor does one
+whose own addresses fail while it is answered at those that fail here: what is down near the control
+explains nothing, and nobody can tell that it works there as a whole.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
 import msgspec
@@ -43,6 +45,7 @@ from probes.measure.follow_up_reasons import Reason
 from probes.measurement import (
     LEGAL_REASONS,
     HttpObservation,
+    Layer,
     Measurement,
     TcpObservation,
     TlsObservation,
@@ -50,6 +53,7 @@ from probes.measurement import (
 
 _BY_NAME = ("reset", TIMEOUT)
 """Failures of a handshake that a censor at the control causes. Servers refuse a name in others."""
+_CONNECTING = (Layer.TCP, Layer.TLS)
 ABLE = (VantageState.OK, VantageState.LOSSY)
 """Health states in which a vantage, field or control, can accuse."""
 
@@ -91,7 +95,17 @@ def controls_for(case: Case, compared: Sequence[Summary]) -> Controls:
     if not timely:
         return Controls(gap="stale")
     summaries = [summarise(one) for one in timely]
-    informative = [one for one in summaries if _counts(case, one) and not _censored(one)]
+    failing_here = {
+        path.address
+        for one in compared
+        for path in one.paths
+        if path.address and path.failure and path.layer in _CONNECTING
+    }
+    informative = [
+        one
+        for one in summaries
+        if _counts(case, one) and not _censored(one) and not _down_nearby(one, failing_here)
+    ]
     if not informative:
         return Controls(gap="censored" if any(map(_censored, summaries)) else "dead")
     latest: dict[str, Summary] = {}
@@ -247,6 +261,15 @@ def _censored(control: Summary) -> bool:
         and bool(again)
         and all(o.failure == cut[o.address] for o in again)
     )
+
+
+def _down_nearby(control: Summary, failing_here: Collection[str]) -> bool:
+    """Whether no connection came about at the control's own addresses, and one did at an address
+    that fails here."""
+    outcome = best(control.outcomes)
+    if control.measurement.reached or outcome is None or outcome.layer not in _CONNECTING:
+        return False
+    return any(well and address in failing_here for address, well in reached_at(control).items())
 
 
 def _got_response(control: Summary) -> bool:

@@ -6,8 +6,10 @@ import msgspec
 import pytest
 
 from monitor.analysis.verdict import Evidence, State, VantageState
+from probes.measure.follow_up_reasons import Reason
 from probes.measurement import AnyObservation, Layer
 from tests.worlds.build import (
+    V4_OTHER,
     V6,
     case,
     control,
@@ -132,3 +134,48 @@ def test_silence_where_the_control_waited_long_is_weak(took: float, evidence: Ev
     controls = (control(dns(), tcp(), greeted, http()),)
     verdict = judge(case(*repeated(dns(), tcp(), silent, times=4), controls=controls))
     assert (verdict.rule_id, verdict.evidence) == ("tls.timeout", evidence)
+
+
+def same_address(*observations: AnyObservation) -> tuple[AnyObservation, ...]:
+    """What a control met at the address that failed here."""
+    return tuple(
+        msgspec.structs.replace(one, reason=Reason.SAME_ADDRESS.value) for one in observations
+    )
+
+
+ELSEWHERE = (dns(addresses=(V4_OTHER,)), tcp("connection_refused", address=V4_OTHER))
+"""The servers near the control are down."""
+CUT_OFF_LATER = (dns(), tcp(), tls(), http("eof_error"))
+
+
+@pytest.mark.parametrize(
+    ("attempt", "seen", "rule"),
+    [
+        (RESET, same_address(tcp(), tls()), "control.dead"),
+        (SILENT, same_address(tcp(), tls()), "control.dead"),
+        (RESET, same_address(tcp(), tls("connection_reset")), "control.also_fails"),
+        (RESET, same_address(tcp("connection_refused")), "control.also_fails"),
+        (RESET, same_address(tcp(), tls(server_name="other.example")), "control.also_fails"),
+        (CUT_OFF_LATER, same_address(tcp(), tls()), "control.also_fails"),
+        (RESET, (), "control.also_fails"),
+    ],
+    ids=["reset", "silence", "reset there too", "refused", "other name", "http", "not tried"],
+)
+def test_a_control_that_is_answered_where_we_are_not_does_not_say_down(
+    attempt: tuple[AnyObservation, ...], seen: tuple[AnyObservation, ...], rule: str
+) -> None:
+    """Its own servers are down, and those that fail here answer it: what is down there does not
+    explain what fails here."""
+    controls = (control(*ELSEWHERE, *seen, reached=False),)
+    verdict = judge(failing(*attempt, controls=controls))
+    assert (verdict.rule_id, verdict.evidence) == (rule, Evidence.NONE)
+
+
+def test_another_control_decides_beside_one_that_contradicts_itself() -> None:
+    """As if it had not been asked."""
+    controls = (
+        control(*ELSEWHERE, *same_address(tcp(), tls()), reached=False),
+        control(vantage="ctl-ams"),
+    )
+    verdict = judge(failing(*RESET, controls=controls))
+    assert (verdict.rule_id, verdict.evidence) == ("tls.reset", Evidence.STRONG)
