@@ -1,9 +1,11 @@
 """Certificates that are the platform's own, though they do not verify here.
 
 * *Those that a control verified.* A list of authorities that is out of date knows no new one.
-* *Those that are wrong by their dates alone.* A server lapsed, or a clock is less than a day off.
-  OpenSSL reads dates last: after the name, and each of them after the signature by the authority
-  above. What is below a lapsed authority it never reads, so those signatures are verified here.
+* *Those that are wrong by their dates alone.* A server lapsed, or a clock is less than a day off:
+  where servers showed how far, and the dates fit the right time, nobody is accused.
+
+OpenSSL reads dates last: after the name, and each of them after the signature by the authority
+above. What is below a lapsed authority it never reads, so those signatures are verified here.
 """
 
 from collections.abc import Iterable, Iterator
@@ -40,6 +42,37 @@ def wrong_by_dates_alone(failed: Iterable[Summary]) -> bool:
     return bool(refused) and all(
         o.verify_error in _BY_DATES and bool(o.chain) and _signed(o.chain) for o in refused
     )
+
+
+def explained_by_clock(failed: Iterable[Summary], ahead: float | None) -> bool:
+    """Whether each certificate that failed is wrong by its dates alone, and valid by the right
+    time, as far as that is known: our clock is so many seconds ahead (negative: behind)."""
+    several = list(failed)
+    if not ahead or not wrong_by_dates_alone(several):
+        return False
+    return all(
+        _valid(o.chain, one.measurement.started_at.timestamp(), ahead)
+        for one in several
+        for o in _refused([one])
+    )
+
+
+def _valid(chain: tuple[bytes, ...], at: float, ahead: float) -> bool:
+    """Whether each certificate of a chain may be valid at this moment (POSIX seconds), which is
+    either by our clock or corrected."""
+    return all(
+        first <= at + max(0.0, -ahead) and last >= at - max(0.0, ahead)
+        for first, last in map(_dates, chain)
+    )
+
+
+@lru_cache(maxsize=256)
+def _dates(der: bytes) -> tuple[float, float]:
+    """From when to when a certificate is valid, in POSIX seconds."""
+    from cryptography import x509  # listings load the rules, too, and read no certificate
+
+    one = x509.load_der_x509_certificate(der)
+    return one.not_valid_before_utc.timestamp(), one.not_valid_after_utc.timestamp()
 
 
 def _refused(failed: Iterable[Summary]) -> Iterator[TlsObservation]:

@@ -22,7 +22,7 @@ from monitor.analysis.judge.block_pages import Match, Medium, best_match, nation
 from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.cleartext_pages import Likeness, cleartext_page
 from monitor.analysis.judge.controls import Controls, follows, likenesses, redirected_elsewhere
-from monitor.analysis.judge.genuine_chains import wrong_by_dates_alone
+from monitor.analysis.judge.genuine_chains import explained_by_clock, wrong_by_dates_alone
 from monitor.analysis.judge.grade_by_follow_ups import FORGED, honest_over, reread
 from monitor.analysis.judge.grade_by_sign import (
     AGREEING_ATTEMPTS,
@@ -205,6 +205,8 @@ def _supported(case: Case, sign: Sign, attempts: Sequence[FailedAttempt]) -> Fin
     by_proxy_only = all(sign[0] in attempt.summary.measurement.not_observed for attempt in showing)
     by_dates = sign == CERTIFICATE and wrong_by_dates_alone(one.summary for one in showing)
     covered = any(attempt.covered for attempt in showing)
+    if by_dates and not known and _by_our_clock(case, showing):
+        evidence = Evidence.NONE
     if by_proxy_only or not (known or (covered and not by_dates)):
         # Only a proxy reports on a layer it hides, there is no control, or a server lapsed.
         evidence = capped(evidence, Evidence.WEAK)
@@ -216,6 +218,10 @@ def _supported(case: Case, sign: Sign, attempts: Sequence[FailedAttempt]) -> Fin
         outcome=first.signs[sign],
         fingerprint=match.fingerprint.id if match is not None else "",
     )
+
+
+def _by_our_clock(case: Case, showing: Sequence[FailedAttempt]) -> bool:
+    return explained_by_clock((one.summary for one in showing), case.health.clock_skew)
 
 
 def _fingerprint(case: Case, sign: Sign, showing: Sequence[FailedAttempt]) -> Match | None:

@@ -27,6 +27,7 @@ from tests.worlds.build import (
     control,
     dns,
     follow_up,
+    health,
     http,
     repeated,
     tcp,
@@ -53,7 +54,7 @@ def made(
     name: str,
     above: Made | None = None,
     *,
-    days: tuple[int, int] = (-90, 90),
+    days: tuple[float, float] = (-90, 90),
     signed_by: Made | None = None,
     authority: bool = False,
 ) -> Made:
@@ -150,6 +151,35 @@ def test_a_chain_that_is_wrong_by_its_dates_alone_is_weak(name: str, tmp_path: P
         confident=True,
     )
     assert here(seen, fingerprints=(known,)) == ("tls.known_certificate", Evidence.STRONG)
+
+
+@pytest.mark.parametrize(
+    ("days", "hours", "evidence"),
+    [
+        ((-90, -0.5), 20, Evidence.NONE),
+        ((-90, -0.5), 11, Evidence.WEAK),
+        ((-90, -0.5), -20, Evidence.WEAK),
+        ((0.5, 90), -20, Evidence.NONE),
+        ((0.5, 90), -11, Evidence.WEAK),
+        ((0.5, 90), 20, Evidence.WEAK),
+        ((0.5, 90), None, Evidence.WEAK),
+    ],
+)
+def test_a_clock_that_is_hours_off_explains_dates(
+    days: tuple[float, float], hours: float | None, evidence: Evidence, tmp_path: Path
+) -> None:
+    """Servers showed how far off it is: by the right time the certificate is valid."""
+    seen = shown(tmp_path, made(HOST, BETWEEN, days=days), BETWEEN)
+    attempts = repeated(dns(), tcp(), seen, times=4)
+    now = [msgspec.structs.replace(one, started_at=datetime.now(UTC)) for one in attempts]
+    there = (msgspec.structs.replace(control(), started_at=datetime.now(UTC) + timedelta(hours=1)),)
+    ahead = None if hours is None else hours * 3600.0
+    field = msgspec.structs.replace(health(), clock_skew=ahead)
+    verdict = judge(case(*now, controls=there, field=field))
+    assert verdict.evidence is evidence
+    assert verdict.rule_id == (
+        "look.unexplained" if evidence is Evidence.NONE else "tls.certificate"
+    )
 
 
 FORGED: dict[str, Callable[[], tuple[Made, ...]]] = {
