@@ -348,7 +348,7 @@ class EndpointTests(msgspec.Struct, kw_only=True, eq=False):
                 cycle=self.cycle,
                 quic=quic,
                 reduction=self.effort.at_control(failed),
-                also=also or same_addresses(failed, self.early.families),
+                also=also or same_addresses(failed, self.early.families, self.early.nat64),
             )
         except BudgetSpentError:
             return ()

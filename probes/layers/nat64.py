@@ -13,6 +13,8 @@ import msgspec
 
 WELL_KNOWN_NAME = "ipv4only.arpa"
 _WELL_KNOWN_ADDRESSES = frozenset(map(IPv4Address, ("192.0.0.170", "192.0.0.171")))
+WITHHELD = "withheld"
+"""What stands for a prefix that would show the vantage's own network."""
 WELL_KNOWN_PREFIX = IPv6Network("64:ff9b::/96")
 _WHERE = {
     96: (12, 13, 14, 15),
@@ -58,6 +60,17 @@ def learn(addresses: Iterable[str]) -> tuple[IPv6Network, ...]:
         if length is not None:
             found.append(IPv6Network((address, length), strict=False))
     return tuple(dict.fromkeys(found))
+
+
+def is_made_up(address: str, prefixes: tuple[str, ...]) -> bool:
+    """Whether the NAT64 with these prefixes (CIDR notation) may have made up an address, or any
+    with the well-known one; one with a prefix that is not told may have made up any of IPv6."""
+    parsed = ip_address(address)
+    if not isinstance(parsed, IPv6Address):
+        return False
+    if WITHHELD in prefixes:
+        return True
+    return any(parsed in net for net in (WELL_KNOWN_PREFIX, *map(IPv6Network, prefixes)))
 
 
 def _embedded(address: IPv6Address, length: int) -> IPv4Address | None:

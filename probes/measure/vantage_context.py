@@ -16,7 +16,7 @@ from probes.layers.bogon import NO_NAT64, BogonList
 from probes.layers.dns import DnsLookup
 from probes.layers.dns_message import Reply
 from probes.layers.http import HttpClient
-from probes.layers.nat64 import WELL_KNOWN_NAME, Nat64, learn
+from probes.layers.nat64 import WELL_KNOWN_NAME, WITHHELD, Nat64, learn
 from probes.measure.learnt_exits import LearntExits
 from probes.measure.line_pace import LinePace
 from probes.measure.ordered_addresses import OrderedLimits
@@ -128,7 +128,7 @@ class VantageContext(ABC):
                 lookup.close()
         self.translate(Nat64(learn(found), alone))
         return tuple(
-            "withheld" if any(_in_same_network(address, prefix) for address in own) else str(prefix)
+            WITHHELD if any(_in_same_network(address, prefix) for address in own) else str(prefix)
             for prefix in self.nat64.prefixes
         )
 

@@ -28,6 +28,7 @@ from monitor.analysis.measurement_summary import (
     works,
 )
 from probes.failure_strings import Failure
+from probes.layers.nat64 import is_made_up
 from probes.measure.follow_up_reasons import Reason
 from probes.measurement import Layer, Measurement, TlsObservation
 from probes.target import Dial
@@ -123,14 +124,18 @@ def _untried(outcome: Outcome) -> bool:
     return outcome.layer is Layer.DNS and outcome.failure is None
 
 
-def same_addresses(failed: Measurement, families: tuple[str, ...]) -> Dial | None:
+def same_addresses(
+    failed: Measurement, families: tuple[str, ...], nat64: tuple[str, ...] = ()
+) -> Dial | None:
     """Where a control should try the addresses that failed here; None without any. Never one where
-    a false certificate was shown: a resolver that lies may have led there."""
+    a false certificate was shown: a resolver that lies may have led there. Nor one that the NAT64
+    with these prefixes made up (`VantageHealth.nat64`): nobody answers there outside its network.
+    """
     summary = summarise(failed)
     paths = [
         path
         for path in usable(summary.paths, families)
-        if path.address and path.sub_method in _AT_ADDRESS
+        if path.address and path.sub_method in _AT_ADDRESS and not is_made_up(path.address, nat64)
     ]
     addresses = tuple(
         address

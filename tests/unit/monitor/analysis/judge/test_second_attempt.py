@@ -92,6 +92,30 @@ def test_controls_are_sent_where_something_failed(
     assert (where.addresses if where else None) == addresses
 
 
+MADE_UP, OWN_PREFIX = "64:ff9b::cb00:710a", "2001:db8:64::/96"
+
+
+@pytest.mark.parametrize(
+    ("nat64", "addresses"),
+    [
+        ((), ("2001:db8:64::cb00:710a", V6)),
+        (("64:ff9b::/96",), ("2001:db8:64::cb00:710a", V6)),
+        (("64:ff9b::/96", OWN_PREFIX), (V6,)),
+        (("withheld",), None),
+    ],
+)
+def test_no_control_is_sent_to_an_address_that_the_network_made_up(
+    nat64: tuple[str, ...], addresses: tuple[str, ...] | None
+) -> None:
+    """Nobody answers there outside of it, so that a block looked like a server's fault; and the
+    prefix may show whose network it is."""
+    tried = [
+        tcp("generic_timeout_error", address=one) for one in (MADE_UP, V6, "2001:db8:64::cb00:710a")
+    ]
+    where = same_addresses(look(dns(rtype="AAAA"), *tried), ("ipv6",), nat64)
+    assert (where.addresses if where else None) == addresses
+
+
 def test_connections_are_counted_only_where_some_worked() -> None:
     """A name that is cut off every time needs no share."""
     cut, well = look(dns(), tcp(), tls("connection_reset")), look(dns(), tcp(), tls(), reached=True)
