@@ -19,6 +19,7 @@ from monitor.analysis.remembered import remembered
 from probes.catalog.endpoint_kinds import EndpointKind
 from probes.catalog.host import is_literal
 from probes.failure_strings import CERTIFICATE_FAILURES, TIMEOUTS, UNREACHABLE, Failure
+from probes.layers.bogon import is_fake
 from probes.measurement import (
     DOH,
     LATE_ANSWER,
@@ -327,6 +328,13 @@ def contradicting(answers: tuple[DnsAnswer, ...]) -> bool:
             if one.rcode != other.rcode or (first != second and not first & second):
                 return True
     return False
+
+
+def led_through_proxy(summary: Summary) -> bool:
+    """Whether the name leads to fake addresses, which software at the vantage's own site gives it
+    to connect through a proxy: what is tested then is not the network."""
+    false = [o for o in summary.last_hop.dns if sub_method_of(o) == "bogon"]
+    return bool(false) and all(o.addresses and all(map(is_fake, o.addresses)) for o in false)
 
 
 def last_hop_of(measurement: Measurement) -> LastHop:

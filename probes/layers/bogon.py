@@ -11,6 +11,10 @@ from probes.sockets.system_resolvers import is_loopback
 NOWHERE = frozenset(("0.0.0.0", "::"))  # noqa: S104 # nobody listens there
 """Answers of those who let a name lead nowhere: censors, and filters at home."""
 
+_FAKE = tuple(map(ipaddress.ip_network, ("198.18.0.0/15", "fc00::/18")))
+"""From which Clash, sing-box, Surge, V2Ray and others give each name an address of its own, to
+connect to it through a proxy."""
+
 NO_NAT64 = Nat64()
 _ANY_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 """RFC 6052 section 2.1."""
@@ -61,6 +65,15 @@ def _ipv4_in(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
     if address in _ANY_NAT64:
         return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     return address.ipv4_mapped or address.sixtofour
+
+
+def is_fake(address: str) -> bool:
+    """Whether an address, which is a bogon, is one that software against censors makes up. False
+    for what is no address, as where one was removed."""
+    if not is_literal(address):
+        return False
+    parsed = ipaddress.ip_address(address)
+    return any(parsed.version == net.version and parsed in net for net in _FAKE)
 
 
 PUBLIC_ONLY = BogonList()

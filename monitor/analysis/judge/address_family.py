@@ -26,6 +26,7 @@ from monitor.analysis.measurement_summary import (
     came_late,
     contradicting,
     kind_of,
+    led_through_proxy,
     outcome_over,
     reached_over,
     works,
@@ -122,7 +123,8 @@ def _failed_over(every: Sequence[Summary], family: str) -> list[tuple[Summary, O
             if outcome.layer in BEFORE_HTTP and _contradicted(summary, family)
         ]
     if any(
-        summary.last_hop.resolved_elsewhere and outcome.layer is Layer.DNS
+        outcome.layer is Layer.DNS
+        and (summary.last_hop.resolved_elsewhere or led_through_proxy(summary))
         for summary, outcome in failed
     ):
         return []

@@ -43,6 +43,7 @@ from monitor.analysis.measurement_summary import (
     Summary,
     best,
     kind_of,
+    led_through_proxy,
     outcome_over,
     rank,
     reached_over,
@@ -347,6 +348,8 @@ def signs_of(case: Case, summary: Summary, controls: Controls) -> dict[Sign, Out
         # A verified TLS connection proves the address, whatever the resolver said.
         if summary.injected:
             return {INJECTION: outcome}
+        if led_through_proxy(summary):
+            return {}
         bogon = next((path for path in paths if path.sub_method == BOGON[1]), None)
         if bogon is not None:
             return {BOGON: bogon}

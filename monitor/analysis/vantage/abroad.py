@@ -42,7 +42,7 @@ def resolver_cut_off(seen: References) -> bool:
 def cut_off(seen: References) -> bool:
     """Whether domestic references answer and nothing abroad does, not even a handshake of TCP."""
     foreign = _foreign(seen)
-    uplink = seen.of(ReferenceScope.UPLINK)
+    uplink = [view for view in seen.of(ReferenceScope.UPLINK) if not view.led_through_proxy]
     abroad = seen.platforms or seen.by_address or any(v.reached or v.connected for v in foreign)
     if abroad or not seen.reached(ReferenceScope.DOMESTIC):
         return False
@@ -56,7 +56,7 @@ def cut_to_list(seen: References) -> bool:
     """Whether most foreign sites fail at every try, some sites answer, and no loss explains it, nor
     that large packets get lost: then connections are made, and nobody finishes a handshake."""
     foreign = _foreign(seen)
-    unlisted = seen.of(ReferenceScope.INTERNATIONAL)
+    unlisted = [v for v in foreign if v.reference.scope is ReferenceScope.INTERNATIONAL]
     return (
         len(foreign) >= MIN_FOREIGN
         and seen.loss.resends <= FEW_RESENDS
@@ -97,7 +97,9 @@ def ipv4_cut(seen: References) -> bool:
 
 
 def _foreign(seen: References) -> tuple[ReferenceView, ...]:
-    return seen.of(ReferenceScope.INTERNATIONAL, ReferenceScope.POPULAR)
+    """The foreign sites, without those that the vantage's own software leads through a proxy."""
+    views = seen.of(ReferenceScope.INTERNATIONAL, ReferenceScope.POPULAR)
+    return tuple(view for view in views if not view.led_through_proxy)
 
 
 def _silenced(views: Sequence[ReferenceView]) -> list[ReferenceView]:

@@ -10,6 +10,7 @@ from monitor.analysis.measurement_summary import (
     Summary,
     best,
     host_of,
+    led_through_proxy,
     reached_over,
     summarise,
     working_families,
@@ -90,6 +91,11 @@ class ReferenceView(msgspec.Struct, frozen=True, kw_only=True):
     def silent_resolver(self) -> bool:
         """Whether its name fails as it does with the cable cut."""
         return self.dns_failure in _NO_WAY_TO_RESOLVER
+
+    @property
+    def led_through_proxy(self) -> bool:
+        """Whether software at the vantage's own site leads its name through a proxy."""
+        return not self.reached and led_through_proxy(self.summary)
 
     @property
     def unresolved(self) -> bool:

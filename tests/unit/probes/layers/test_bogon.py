@@ -2,7 +2,7 @@
 
 import pytest
 
-from probes.layers.bogon import BogonList
+from probes.layers.bogon import BogonList, is_fake
 
 
 @pytest.mark.parametrize(
@@ -77,3 +77,22 @@ def test_nonsense_is_an_error() -> None:
     """A text that is no address raises ValueError."""
     with pytest.raises(ValueError, match="example"):
         assert "example" in BogonList()
+
+
+@pytest.mark.parametrize(
+    ("address", "fake"),
+    [
+        ("198.18.0.1", True),
+        ("198.19.255.254", True),
+        ("fc00::1:2", True),
+        ("198.20.0.1", False),
+        ("10.0.0.1", False),
+        ("fd00::1", False),
+        ("fe80::1%eth0", False),
+        ("withheld", False),
+        ("", False),
+    ],
+)
+def test_fake_addresses_are_those_that_proxies_make_up(address: str, fake: bool) -> None:
+    """Of the ranges that they ship with."""
+    assert is_fake(address) is fake

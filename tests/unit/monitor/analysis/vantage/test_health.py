@@ -315,6 +315,24 @@ def test_names_that_all_lead_home_are_a_captive_portal() -> None:
     assert assessed(*map(resolves_privately, ALL)).rule_id == "vantage.captive_portal"
 
 
+@pytest.mark.parametrize("reached", [True, False])
+def test_fake_addresses_of_a_proxy_are_neither_a_list_nor_a_cut(reached: bool) -> None:
+    """Software against censors at the vantage leads foreign names to addresses of its own, and
+    spares domestic ones and captive-portal checks."""
+    fake = [
+        bad(ref, dns("dns_bogon_error", name=ref.endpoint.host, addresses=(f"198.18.0.{n}",)))
+        for n, ref in enumerate((*UNLISTED, *POPULAR))
+    ]
+    for spared in ([good(DAWN)], [good(DAWN), *map(good, UPLINK)]):
+        health = assessed(*fake, *spared, by_address(reached=reached))
+        assert health.state not in (VantageState.ALLOWLIST, VantageState.INTERNATIONAL_CUT)
+    lies = [
+        bad(ref, dns("dns_bogon_error", name=ref.endpoint.host, addresses=("10.10.34.36",)))
+        for ref in (*UNLISTED, *POPULAR)
+    ]
+    assert assessed(*lies, good(DAWN), by_address(reached=True)).rule_id == "vantage.allowlist"
+
+
 @pytest.mark.parametrize("status", [407, 511])
 def test_a_device_that_wants_a_login_is_a_captive_portal(status: int) -> None:
     """What such a proxy lets pass over TLS is its own choice; no server far away answers so."""
