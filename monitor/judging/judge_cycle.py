@@ -10,10 +10,11 @@ from datetime import datetime
 import msgspec
 
 from monitor.analysis.judge.case import Case
+from monitor.analysis.judge.common_addresses import common_addresses
 from monitor.analysis.judge.controls import ABLE
 from monitor.analysis.judge.cut_by_chance import cut_shares
 from monitor.analysis.judge.fingerprint import Fingerprint
-from monitor.analysis.judge.grade_by_follow_ups import EXPLAINS, LATE_RULE, SLOW
+from monitor.analysis.judge.grade_by_follow_ups import EXPLAINS, HIJACK_RULE, LATE_RULE, SLOW
 from monitor.analysis.judge.grade_by_sign import Sign
 from monitor.analysis.judge.interception import local_authorities
 from monitor.analysis.judge.judge_case import judge
@@ -72,6 +73,7 @@ def judge_cycle(
         perhaps_lossy=perhaps_lossy,
         refusals=refusals_by_chance(references),
         cut_off=cut_off,
+        common_addresses=common_addresses(seen.endpoints, owners),
         cut_shares=cut_shares(seen.endpoints),
         sampled_out=sampled_out(seen.endpoints),
         fingerprints=fingerprints,
@@ -128,6 +130,7 @@ class _Shared(msgspec.Struct, frozen=True, kw_only=True):
     perhaps_lossy: frozenset[str]
     refusals: Mapping[Sign, float]
     cut_off: Mapping[str, frozenset[str]]
+    common_addresses: frozenset[str]
     cut_shares: Mapping[str, float]
     sampled_out: frozenset[tuple[str, str, str]]
     fingerprints: tuple[Fingerprint, ...]
@@ -150,7 +153,7 @@ def _verdicts(seen: Seen, shared: _Shared, transfers: Sequence[TransferVerdict])
         if (one.platform, one.function) in slow:
             known |= {SLOW}
         found[number] = verdict = _verdict(one, seen, shared, known)
-        if verdict.rule_id in EXPLAINS:
+        if verdict.rule_id in EXPLAINS or verdict.rule_id == HIJACK_RULE:
             explained.setdefault(one.platform, set()).add(verdict.rule_id)
     for number, one in enumerate(seen.endpoints):
         # Which of them was late is not known before all were judged.
@@ -197,6 +200,7 @@ def _verdict(
             perhaps_lossy_path=one.platform in shared.perhaps_lossy,
             refusals=shared.refusals,
             cut_off=shared.cut_off[one.platform],
+            common_addresses=shared.common_addresses,
             cut_share=shared.cut_shares.get(one.platform, 0.0),
             sampled_out=sampled,
             health=health,

@@ -11,6 +11,7 @@ facts.py               reduces a case to what the rules ask about, with:
     refused_by_chance.py   refusals at random, whatever is asked for
     hello_forms.py         one form of TLS greeting cut off while another works
     silent_addresses.py    silence that no ordinary fault explains
+    common_addresses.py    silent addresses to which names of different owners lead
     lossy_paths.py         paths to one platform that lose packets
     slow_line.py           lines on which everything takes long
     interception.py        devices at the vantage's own site that open TLS

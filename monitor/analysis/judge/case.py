@@ -65,6 +65,9 @@ class Case(EndpointCase, frozen=True, kw_only=True):
     cut_off: frozenset[str] = frozenset()
     """The platform's addresses that are silent here, and no ordinary fault explains it; see
     `monitor.analysis.judge.silent_addresses`."""
+    common_addresses: frozenset[str] = frozenset()
+    """Silent addresses to which the resolver leads names of different owners; see
+    `monitor.analysis.judge.common_addresses`."""
     cut_share: float = 0.0
     """Share (0 to 1) of connections to the platform that is cut off with any name, where that was
     counted; see `monitor.analysis.judge.cut_by_chance`."""

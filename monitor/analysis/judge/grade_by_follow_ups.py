@@ -27,8 +27,9 @@ route, a resolver with an old answer. Each follow-up varies one thing and keeps 
   to accuse**. A matching address only clears: a false certificate there was inserted on the path,
   and silence there is not the resolver's fault. So does an address where the name's certificate
   verified here before, or verifies at the private address that looked like a lie. Where only the
-  resolver's addresses are silent, a provider's cache may have died: nobody is accused. Nobody on
-  the path can make a DoH server deny the name: where it does, the platform's own name servers may.
+  resolver's addresses are silent, a provider's cache may have died: nobody is accused, unless
+  another owner's names lead there, too (`monitor.analysis.judge.common_addresses`). Nobody on the
+  path can make a DoH server deny the name: where it does, the platform's own name servers may.
 
 Trusted sources are the control, and resolvers asked over TCP or DoH. A reply over UDP may be
 forged. Follow-ups make strong evidence conclusive, never weak evidence strong. One that was not
@@ -95,6 +96,8 @@ EXPLAINS = {
     LATE_RULE: frozenset(signs("tls.timeout http.timeout")),
 }
 """Rule of an ordinary fault that follow-ups found → the signs that it explains."""
+HIJACK_RULE = "dns.hijack"
+"""The rule by which follow-ups found the resolver to lead another endpoint astray."""
 EXPLAINED, ALIKE = "explained", "alike"
 ADDRESS: Sign = (Layer.TLS, "address")
 _BOTH = ("ipv4", "ipv6")
@@ -113,6 +116,7 @@ CONCLUSIVE: frozenset[Sign] = frozenset(
 AGREEING = 2
 """Attempts that must agree before anything is conclusive."""
 
+_AT_DEAD_ADDRESS = frozenset(signs("tcp.timeout tls.timeout"))
 _HELLO = ("reset", "eof", "alert", "handshake", TIMEOUT)
 _CUT_OFF = ("reset", TIMEOUT)
 _UNANSWERED = (TIMEOUT, "unreachable")
@@ -193,6 +197,8 @@ def _reread(
     # Else a resolver that lies may have led here.
     unsure = capped(evidence, Evidence.WEAK) if alike else evidence
     if not case.follow_ups:
+        if HIJACK_RULE in case.explained and _at_common_addresses(case, sign, clues):
+            return Reading(sign=HIJACK, evidence=capped(evidence, Evidence.WEAK))
         if any(sign in EXPLAINS.get(rule, ()) for rule in case.explained):
             return Reading(sign=(sign[0], EXPLAINED), evidence=Evidence.NONE)
         if not case.cut_off:
@@ -225,6 +231,8 @@ def _reread(
         return _conclusive((layer, form) if form else sign, evidence, agreeing)
     silent = word == TIMEOUT
     if layer in (Layer.TCP, Layer.TLS) and _led_astray(clues, named if silent else honest):
+        if _at_common_addresses(case, sign, clues) and not _verified_before(clues, word):
+            return Reading(sign=HIJACK, evidence=capped(evidence, Evidence.WEAK))
         if silent or _verified_before(clues, word):
             return Reading(sign=DEAD_ADDRESS, evidence=Evidence.NONE)
         # The platform may have a server of its own there that is down: not conclusive.
@@ -322,6 +330,12 @@ def _led_astray(clues: _Clues, honest: set[str], families: Collection[str] = _BO
         for summary in clues.summaries
         for address in _answered_addresses(summary) & honest
     )
+
+
+def _at_common_addresses(case: Case, sign: Sign, clues: _Clues) -> bool:
+    """Whether all that fell silent are addresses to which other owners' names lead as well."""
+    tried = {o.address for summary in clues.summaries for o in summary.last_hop.tcp}
+    return sign in _AT_DEAD_ADDRESS and bool(tried) and tried <= case.common_addresses
 
 
 def honest_over(case: Case, host: str, family: str) -> bool:
