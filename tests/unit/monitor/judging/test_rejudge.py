@@ -200,6 +200,7 @@ async def test_an_event_that_no_rule_supports_any_more_is_gone(
             rule_id="old.rash",
             evidence=Evidence.CONCLUSIVE,
             llr=5.0,
+            functions=(),
         )
 
     store = MemoryStore(page=50)
