@@ -9,6 +9,8 @@ from functools import cache
 from itertools import product
 from typing import Any
 
+import msgspec
+
 from monitor.charts.letters import fit
 from monitor.report.optional_libraries import installed, library
 from monitor.report.pdf import add_fonts
@@ -57,7 +59,12 @@ def drawable() -> bool:
 
 def picture(preview: Preview) -> bytes:
     """The picture as PNG. Raises MissingExtraError, and OSError where a font is not there."""
-    made, written = typeset(preview), io.BytesIO()
+    return painted(typeset(preview))
+
+
+def painted(made: bytes) -> bytes:
+    """The last page of a PDF that `typeset` made, as PNG."""
+    written = io.BytesIO()
     with _DRAWING:
         document = library("pypdfium2").PdfDocument(made)
         image = document[len(document) - 1].render().to_pil().quantize(COLOURS)
@@ -67,51 +74,72 @@ def picture(preview: Preview) -> bytes:
 
 
 def typeset(preview: Preview) -> bytes:
-    """A PDF whose last page is the picture, a point for a pixel. Each page before it is a size in
-    which not everything fits."""
+    """A PDF whose last page is the picture, a point for a pixel. Each page before it is the upper
+    part in a size in which not everything fits."""
     # It logs what fonts have that a PDF does not need.
     logging.getLogger("fontTools").setLevel(logging.ERROR)
     pdf = library("fpdf").FPDF(unit="pt", format=(WIDTH, HEIGHT))
     pdf.set_auto_page_break(False)
     pdf.c_margin = 0
     pdf.alias_nb_pages("")  # else "{nb}" in a name becomes the number of pages
-    fonts = add_fonts(pdf, preview.language, preview.texts)
+    drawing = _Drawing(pdf, *add_fonts(pdf, preview.language, preview.texts), preview)
     for scale, title in SCALES:
-        if _Sheet(pdf, *fonts, preview, scale, scale * title).fits:
+        if drawing.begin(scale, scale * title):
             break
+    drawing.finish()
     return bytes(pdf.output())
 
 
-class _Sheet:
-    """A page with the picture in one size."""
+class _Facts(msgspec.Struct, frozen=True):
+    """How the facts are set in one size."""
 
-    def __init__(
-        self,
-        pdf: Any,
-        family: str,
-        known: frozenset[int],
-        preview: Preview,
-        scale: float,
-        title: float,
-    ) -> None:
+    size: float
+    column: float
+    """Where their texts begin, beside their names."""
+    heights: tuple[float, ...]
+    tall: float
+    """All of them, and what is between."""
+
+
+class _Drawing:
+    """A picture, page by page in smaller sizes. fpdf2 takes most of its time to break lines, so the
+    lower part is drawn once it fits, and measured once in each size."""
+
+    def __init__(self, pdf: Any, family: str, known: frozenset[int], preview: Preview) -> None:
         self._pdf, self._family, self._known, self._preview = pdf, family, known, preview
         self._rtl = preview.language.direction == "rtl"
         self._leading = 1.52 if self._rtl else 1.26
         self._band, self._tag = _STYLES[preview.colour]
-        pdf.add_page()
+        self._y = 0.0
+        self._footer_height = 0.0
+        self._size = 0.0
+        self._measured: dict[float, _Facts] = {}
+
+    def begin(self, scale: float, title: float) -> bool:
+        """Draw the upper part on a page of its own; whether the lower part fits below it."""
+        self._pdf.add_page()
         self._draw_band()
         self._y = 0.0
-        self._y = HEIGHT - _BELOW - self._footer(drawn=False)
-        floor = self._y - 14
-        self._footer()
+        self._footer_height = self._footer_height or self._footer(drawn=False)
         self._y = float(TOP)
         self._tags(TAG * scale)
         self._y += 20 * scale
-        self._write(preview.title, 58 * title, style="B")
+        self._write(self._preview.title, 58 * title, style="B")
         self._y += 10 * scale
-        self._write(preview.meaning, 29 * scale, ink="dim")
-        self._facts(29 * scale, floor)
-        self.fits = self._y <= floor
+        self._size = 29 * scale
+        self._write(self._preview.meaning, self._size, ink="dim")
+        return self._y + 0.6 * self._size + self._facts().tall <= self._floor
+
+    def finish(self) -> None:
+        """Draw the lower part on the last page."""
+        self._draw_facts(self._facts())
+        self._y = HEIGHT - _BELOW - self._footer_height
+        self._footer()
+
+    @property
+    def _floor(self) -> float:
+        """Where the facts must end."""
+        return HEIGHT - _BELOW - self._footer_height - 14
 
     def _left(self, begins: float, width: float) -> float:
         return WIDTH - begins - width if self._rtl else begins
@@ -182,19 +210,25 @@ class _Sheet:
             mark, style, kind = 0.0, "", "grey"
         self._y += tall
 
-    def _facts(self, size: float, floor: float) -> None:
+    def _facts(self) -> _Facts:
+        size, facts = self._size, self._preview.facts
+        if size not in self._measured:
+            column = size + max(self._width(name, size, "B") for name, _ in facts)
+            heights = tuple(self._write(text, size, column, drawn=False) for _, text in facts)
+            tall = sum(heights) + 0.3 * size * (len(heights) - 1)
+            self._measured[size] = _Facts(size, column, heights, tall)
+        return self._measured[size]
+
+    def _draw_facts(self, facts: _Facts) -> None:
         """At the bottom, but not far below what stands above."""
-        column = size + max(self._width(name, size, "B") for name, _ in self._preview.facts)
-        heights = [self._write(text, size, column, drawn=False) for _, text in self._preview.facts]
-        tall = sum(heights) + 0.3 * size * (len(heights) - 1)
-        self._y += max(0.6 * size, min(floor - self._y - tall, 2.2 * size))
-        for (name, text), height in zip(self._preview.facts, heights, strict=True):
+        size = facts.size
+        self._y += max(0.6 * size, min(self._floor - self._y - facts.tall, 2.2 * size))
+        for (name, text), height in zip(self._preview.facts, facts.heights, strict=True):
             top = self._y
             self._write(name, size, style="B", ink="dim")
             self._y = top
-            self._write(text, size, column)
+            self._write(text, size, facts.column)
             self._y = top + height + 0.3 * size
-        self._y -= 0.3 * size
 
     def _footer(self, *, drawn: bool = True) -> float:
         """That the translation is a draft, the time, and the site. Returns its height."""
