@@ -79,9 +79,9 @@ def lengths(kind: str) -> Lengths:
     return KNOWN[kind]
 
 
-def measured(kind: str) -> Lengths:
-    """Let the program run through such cycles."""
-    seen = _watched(kind or "cut off")
+def measured(kind: str, begins: float = _BEGINS, lasting: float = _LASTING) -> Lengths:
+    """Let the program run through such cycles: until X is blocked, and while it is."""
+    seen = _watched(kind or "cut off", begins, lasting)
     hurried = _median(seen, hurried=True, since=seen.begins)
     if kind:
         return Lengths(_median(seen, hurried=False, since=seen.begins), hurried)
@@ -90,13 +90,13 @@ def measured(kind: str) -> Lengths:
 
 
 @cache
-def _watched(kind: str) -> Watched:
+def _watched(kind: str, begins: float, lasting: float) -> Watched:
     with asyncio.Runner(loop_factory=VirtualClockLoop) as runner:
         return runner.run(
             watch(
                 vantages(_NETWORKS),
-                begins=_BEGINS,
-                lasting=_BEGINS + _LASTING,
+                begins=begins,
+                lasting=begins + lasting,
                 dropped=frozenset({"x"}),
                 meets=_MEETS[kind],
             )

@@ -8,6 +8,7 @@ memory is the process's own: after a restart nothing is known.
 
 import ipaddress
 from collections.abc import Collection, Iterable
+from functools import lru_cache
 
 from probes.measurement import family_of
 
@@ -16,6 +17,7 @@ _ROUTED = {4: 24, 6: 48}
 """Bits of the smallest networks that routers of different providers tell apart."""
 
 
+@lru_cache(maxsize=4096)
 def routed_network(address: str) -> str:
     """The smallest network of its own route that an address can be in; empty for no address."""
     if not address:
