@@ -23,7 +23,9 @@ NAMES = PlatformLookup(shipped_catalog())
 START = datetime(2025, 3, 3, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 HOURS = 75 * 24
-SEEDS = (1, 2, 3)
+SEEDS = pytest.mark.parametrize(
+    "seed", [1, *(pytest.param(more, marks=pytest.mark.soak) for more in (2, 3))]
+)
 
 Share = Callable[[int], float]
 """Hour → share of tests that fail."""
@@ -75,7 +77,7 @@ def _block(begins: int, ends: int, fails: float, usual: float = 0.02) -> Share:
     return lambda hour: fails if begins <= hour < ends else usual
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@SEEDS
 @pytest.mark.parametrize("tests", [2, 12, 40])
 @pytest.mark.parametrize("fails", [0.65, 0.95])
 def test_a_block_is_one_event_though_hours_pass(
@@ -113,7 +115,7 @@ def _bounds(event: Event) -> Sequence[datetime]:
     return early, late, first, last
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@SEEDS
 def test_bounds_are_of_hours_where_much_is_measured(tmp_path: Path, seed: int) -> None:
     """Twelve tests an hour by day; the block begins in one afternoon and ends in another. When most
     of it began or ended is known to six hours; a small part may be a day or so before or after."""
@@ -126,7 +128,7 @@ def test_bounds_are_of_hours_where_much_is_measured(tmp_path: Path, seed: int) -
     assert end - near <= first <= end <= last <= end + far
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@SEEDS
 def test_a_block_that_stands_from_the_first_hour_on_ends_as_by_days(
     tmp_path: Path, seed: int
 ) -> None:
@@ -143,7 +145,7 @@ def test_a_block_that_stands_from_the_first_hour_on_ends_as_by_days(
     assert (event.state, event.updated_at) == (by_day.state, by_day.updated_at)
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@SEEDS
 @pytest.mark.parametrize("tests", [2, 12, 40])
 def test_a_bad_hour_or_a_broken_device_is_no_event(tmp_path: Path, seed: int, tests: float) -> None:
     """Seven in a hundred fail, all tests of one hour fail, and on another day those of a device
@@ -155,7 +157,7 @@ def test_a_bad_hour_or_a_broken_device_is_no_event(tmp_path: Path, seed: int, te
     assert not _events(tmp_path, 1, ("telegram", telegram + device), ("whatsapp", whatsapp))
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@SEEDS
 def test_a_block_on_five_of_six_networks_is_one_event(tmp_path: Path, seed: int) -> None:
     """Each row names a network, and 7 of 100 fail by chance. There is no event before or after,
     and the bounds hold."""
@@ -172,7 +174,7 @@ def test_a_block_on_five_of_six_networks_is_one_event(tmp_path: Path, seed: int)
     assert len(stretches(event)) == 1
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@SEEDS
 def test_six_open_networks_have_no_event(tmp_path: Path, seed: int) -> None:
     """Seven in a hundred fail by chance, of many tests."""
     rng = random.Random(seed)

@@ -23,7 +23,11 @@ JOINS, LEAVES = 150, 210
 """Days on which a volunteer with an open line measures much, and hardly anybody else does."""
 NEIGHBOURS = {"KE": 60, "UG": 30, "RW": 80}
 """Tests a day."""
-SEEDS = (1, 2, 3)
+SEEDS = pytest.mark.parametrize(
+    "seed", [1, *(pytest.param(more, marks=pytest.mark.soak) for more in (2, 3))]
+)
+ONCE_EACH = ((100, 1), (180, 2), (250, 3))
+"""Last day and seed of the blocks that each run replays; `make soak` replays all."""
 
 Share = Callable[[int], float]
 """Day → share of tests that fail."""
@@ -98,7 +102,7 @@ def _of(events: Sequence[Event], platform: str) -> list[Event]:
     return [event for event in events if (event.country, event.platform) == ("TZ", platform)]
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@SEEDS
 def test_a_volunteer_with_an_open_line_ends_no_block(seed: int) -> None:
     """Nine of ten rows pass for two months: still one block of each, since before monitoring. What
     Messenger's test fails then is less than it fails without a block."""
@@ -113,8 +117,14 @@ def test_a_volunteer_with_an_open_line_ends_no_block(seed: int) -> None:
         assert event.state is EventState.CONFIRMED
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize("last", [100, 180, 250])
+@pytest.mark.parametrize(
+    ("last", "seed"),
+    [
+        pytest.param(last, seed, marks=[] if (last, seed) in ONCE_EACH else [pytest.mark.soak])
+        for last in (100, 180, 250)
+        for seed in (1, 2, 3)
+    ],
+)
 def test_a_block_that_is_really_over_ends(seed: int, last: int) -> None:
     """Before the volunteer joins, while he is there, and after he left: one event, whose bounds
     hold the true end."""
@@ -145,7 +155,7 @@ def test_a_block_does_not_wait_for_one_that_nobody_measures_any_more() -> None:
     assert event.end_latest <= START + 145 * DAY
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@SEEDS
 def test_the_end_is_seen_in_a_country_where_much_fails(seed: int) -> None:
     """Six in a hundred rows of everything fail there."""
     events = _world(
@@ -161,7 +171,7 @@ def test_the_end_is_seen_in_a_country_where_much_fails(seed: int) -> None:
     assert event.end_earliest <= START + 100 * DAY <= event.end_latest
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@SEEDS
 def test_two_blocks_with_open_weeks_between_are_two_events(seed: int) -> None:
     """Six weeks in which it fails as rarely as in the neighbours."""
     again = (142, 170)
