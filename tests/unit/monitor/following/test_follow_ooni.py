@@ -337,7 +337,7 @@ async def test_the_budget_of_an_hour_holds_and_the_rest_comes_later(world: World
     world.clock = BEGUN + timedelta(minutes=1)
     world.tests(X, 17557, BEGUN - timedelta(days=2), BEGUN, (BEGUN - 12 * HOUR, BEGUN))
     units = []
-    for _ in range(30):
+    for _ in range(15):
         for _ in range(6):
             await world.round(10 * MINUTE)
         units.append((await world.state()).units)
@@ -460,8 +460,8 @@ async def test_a_version_is_no_excuse_for_a_block(world: World, why: str) -> Non
     _upgrade(world, hold=why == "the old one fails as well")
     if why == "it passes in India":
         _upgrade(world, country="IN", blocked=False)
-    for _ in range(16):
-        await world.round(HOUR)
+    for _ in range(8):
+        await world.round(2 * HOUR)
     (event,) = await world.events()
     assert event.active
     assert event.onset_latest <= BEGUN + 2 * HOUR
@@ -486,8 +486,8 @@ async def test_versions_that_cannot_be_asked_for_stop_nothing(world: World, budg
         transport=httpx.MockTransport(handle),
     )
     await world.job.begin()
-    for _ in range(16):
-        await world.round(HOUR)
+    for _ in range(8):
+        await world.round(2 * HOUR)
     (event,) = await world.events()
     assert event.active
 
@@ -586,8 +586,8 @@ async def _blocked(world: World) -> Event:
         world.tests(YOUTUBE, asn, BEGUN - 4 * DAY, end, step=8 * HOUR)
     world.tests(X, 28573, BEGUN - 4 * DAY, end, step=4 * HOUR, country="BR")
     await world.until_told()
-    for _ in range(6):
-        await world.round(HOUR)
+    for _ in range(3):
+        await world.round(2 * HOUR)
     (event,) = await world.events()
     assert event.state is EventState.CONFIRMED
     return event
@@ -610,14 +610,14 @@ async def test_what_is_no_longer_asked_about_is_not_withdrawn(
     whole = world.source
     world.source = msgspec.structs.replace(whole, **narrowed)
     await world.restart()
-    for _ in range(3):
+    for _ in range(2):
         await world.round(HOUR)
     (event,) = await world.events()
     assert (event.id, event.state) == (before.id, EventState.UNOBSERVED)
     assert event.onset_latest == before.onset_latest
     world.source = whole
     await world.restart()
-    for _ in range(3):
+    for _ in range(2):
         await world.round(HOUR)
     (event,) = await world.events()
     assert (event.id, event.state) == (before.id, EventState.CONFIRMED)
