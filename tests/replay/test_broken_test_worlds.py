@@ -63,7 +63,7 @@ def _volunteer(
             country=country,
             platform="signal",
             days=days,
-            every=12 * HOUR,
+            every=24 * HOUR,
             version=version if named else "",
         )
 

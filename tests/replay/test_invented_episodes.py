@@ -269,7 +269,7 @@ def _outage() -> Story:
         ours = platform in ("whatsapp", "messenger", "facebook")
         return ours and _day(12.65) <= at < _day(12.9)
 
-    return Story(people=_countries("KE", "UG", "TZ", "RW", "ET", "SO"), days=24, fails=fails)
+    return Story(people=_countries("KE", "UG", "TZ", "RW"), days=20, fails=fails)
 
 
 def _broken_lines() -> Story:
