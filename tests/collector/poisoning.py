@@ -49,13 +49,16 @@ from tests.worlds.memory_store import MemoryStore
 DOCUMENT = Path(__file__).parents[2] / "docs" / "poisoning.md"
 INTERVAL = 300.0
 KINDS = (ReferenceScope.UPLINK, ReferenceScope.INTERNATIONAL, ReferenceScope.POPULAR)
-REFERENCES = 3
-"""Of each kind, of the shipped ones: every agent signs a look at each of them in every turn."""
+REFERENCES, BARRED_REFERENCES = 1, 3
+"""Of each kind, of the shipped ones: every agent signs a measurement of each of them in every turn.
+More where some of them are barred: that only a list of sites passes takes several."""
+PAUSE = 0.05
+"""Seconds between two questions of the leader for cycles that wait."""
 QUIET_TURNS = 2
 """Before anything happens."""
-SHORT, SPEED, LONG = 10, 16, 28
-"""Turns in all. Where two conclusive signs confirm, they do so in the short ones; slowness on two
-networks takes 11 turns, a weak sign 21."""
+SHORT, SPEED, LONG = 6, 14, 24
+"""Turns in all. Where two conclusive signs confirm, they do so by the fourth; slowness on two
+networks takes 11 turns after the quiet ones, a weak sign 21."""
 PROBATION = 3600.0
 """In stories of sleepers."""
 FIELDS = ((17557, "PTCL"), (45669, "Jazz"), (9541, "Cybernet"), (38264, "Wateen"))
@@ -668,7 +671,9 @@ def settings(story: Story) -> Settings:
     kinds: dict[ReferenceScope, list[Reference]] = {}
     for one in usual.catalog.references:
         kinds.setdefault(one.scope, []).append(one)
-    references = tuple(one for kind in KINDS for one in kinds[kind][:REFERENCES])
+    says = {story.truth, *(one.says for one in story.parties)}
+    number = BARRED_REFERENCES if LISTED in says else REFERENCES
+    references = tuple(one for kind in KINDS for one in kinds[kind][:number])
     events = EventSettings(
         agreement=COLLECTED_AGREEMENT, interval=INTERVAL, probation=story.probation
     )
@@ -693,7 +698,7 @@ async def play(story: Story) -> tuple[Outcome, CollectorStore]:
             if not agent.party.own:
                 await store.enrol(agent.enrolment())
         # Nobody enrols after the start, and nobody else asks for the lead.
-        async with leading(used, store, clock, ask_every=1.0) as leader:
+        async with leading(used, store, clock, ask_every=1.0, pause=PAUSE) as leader:
             for turn in range(story.turns):
                 truth = story.truth if QUIET_TURNS <= turn < story.ends else OPEN
                 clock.at = START + timedelta(seconds=turn * INTERVAL + 130.0)

@@ -55,10 +55,10 @@ async def test_one_key_brings_no_confirmed_block_back() -> None:
     """A block was confirmed and is over. One key that says it is back makes a suspicion of the same
     event, and no message says that it is blocked; with a second network it is confirmed again."""
     block = (field(0), field(1), *THREE)
-    liars = sleeper(2, 12)._replace(new=False), sleeper(3, 12)._replace(new=False)
+    liars = sleeper(2, 8)._replace(new=False), sleeper(3, 8)._replace(new=False)
     for hostile, state in ((liars[:1], "suspected"), (liars, "confirmed")):
         parties = (*hostile, *block)
-        story = Story("", "", BLOCKED, parties, Outcome("confirmed"), turns=16, ends=6)
+        story = Story("", "", BLOCKED, parties, Outcome("confirmed"), turns=10, ends=4)
         _, store = await play(story)
         await store.open()
         (event,) = await store.active_events()

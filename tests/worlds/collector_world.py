@@ -122,9 +122,11 @@ async def leading(
     publisher: Publisher | None = None,
     *,
     ask_every: float = 0.05,
+    pause: float = 0.01,
 ) -> AsyncIterator[Leader]:
     """A collector's judging half, at work as long as the context lasts. It asks for the lead, and
-    for who is enrolled, every `ask_every` seconds."""
+    for who is enrolled, every `ask_every` seconds, and for cycles that wait every `pause` seconds
+    while there are none."""
     at_once = msgspec.structs.replace(settings.collector, order_wait=0.0)
     leader = Leader(
         msgspec.structs.replace(settings, collector=at_once),
@@ -133,7 +135,7 @@ async def leading(
         now=clock,
         notifier=Herald(clock),
         ask_every=ask_every,
-        pause=0.01,
+        pause=pause,
     )
     task = asyncio.create_task(leader.run())
     try:
