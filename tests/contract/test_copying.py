@@ -1,6 +1,7 @@
 """`db copy`, `check` and `upgrade` with PostgreSQL: everything arrives, once, or is refused."""
 
 import asyncio
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -96,9 +97,15 @@ async def _fill(store: SqlStore, cycles: int) -> None:
 
 
 @pytest.fixture
-def source(tmp_path: Path) -> Path:
-    """An SQLite file with something in every table."""
-    file = tmp_path / "shutwatch.db"
+def source(filled: Path, tmp_path: Path) -> Path:
+    """A copy of an SQLite file with something in every table."""
+    return Path(shutil.copy(filled, tmp_path))
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """It, which is closed and never changed."""
+    file = tmp_path_factory.mktemp("filled") / "shutwatch.db"
     asyncio.run(_fill(sql_store(f"sqlite:///{file}"), 30))
     with closing(sqlite3.connect(file)) as database:
         for table in metadata.tables:

@@ -106,7 +106,7 @@ def _whole_cycles(file: Path) -> set[str]:
     return {id_ for id_, *_ in cycles}
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.soak)])
 async def test_every_cycle_reported_stored_survives_kill_9(tmp_path: Path, seed: int) -> None:
     """Twenty writers killed in a row, some while the file is being made: nothing reported is
     lost, nothing is there in part, and the next writer takes up where the last one died."""

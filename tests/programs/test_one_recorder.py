@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
+from typer.testing import CliRunner
 
+from monitor.cli.main import app
 from tests.e2e.running import GONE, wait_for
 from tests.unit.monitor.cli.test_no_traceback import OFFLINE
 from tests.worlds.loopback import unused_port
@@ -64,20 +65,24 @@ def _refused(config: Path) -> str:
     return done.stderr
 
 
-@pytest.mark.parametrize("second", ["other", "collector"])
-def test_the_second_is_refused(tmp_path: Path, second: str) -> None:
-    """It names the first one's process, and exits with 2. What reads works beside it, and the first
-    one killed with -9 leaves nothing that keeps the next one out."""
-    one, other = _config(tmp_path, "one"), _config(tmp_path, second)
+def test_the_second_is_refused(tmp_path: Path) -> None:
+    """Whether it is another `run` or a collector: it names the first one's process, and exits with
+    2. What reads works beside it, and the first one killed with -9 leaves nothing that keeps the
+    next one out, of either kind."""
+    one, *others = (_config(tmp_path, name) for name in ("one", "other", "collector"))
     with _running(one) as first:
-        said = _refused(other)
-        assert f"another shutwatch records in database {tmp_path}/watch.db" in said
-        assert f"(process {first.pid} since 20" in said
-        assert "Traceback" not in said
+        for other in others:
+            said = _refused(other)
+            assert f"another shutwatch records in database {tmp_path}/watch.db" in said
+            assert f"(process {first.pid} since 20" in said
+            assert "Traceback" not in said
         for words in (["event", "list"], ["db", "backup", str(tmp_path / "copy.db")]):
-            argv = [sys.executable, "-m", "monitor", *words, "--config", str(one)]
-            assert subprocess.run(argv, cwd=ROOT, check=False, timeout=GONE).returncode == 0
+            # They are another process than the one that records.
+            done = CliRunner().invoke(app, [*words, "--config", str(one)])
+            assert done.exit_code == 0, done.output
         os.kill(first.pid, signal.SIGKILL)
         first.wait(GONE)
+    for other in others:
+        # Each of them is killed with -9 too.
         with _running(other):
             assert " records in database " in _refused(one)
