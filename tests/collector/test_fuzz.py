@@ -4,7 +4,7 @@ import asyncio
 import copy
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -145,7 +145,7 @@ def mutated(rng: random.Random) -> bytes:
     """A whole batch in which one to three things are other than they should be."""
     document = json.loads(encode_batch(every_kind()))
     for _ in range(rng.randint(1, 3)):
-        places = list(_places(document))
+        places = _places(document)
         holder, key = rng.choice(places)
         what = rng.random()
         if what < 0.6:
@@ -159,13 +159,22 @@ def mutated(rng: random.Random) -> bytes:
     return json.dumps(document).encode()
 
 
-def _places(value: Any) -> Any:
-    """Every place in a document: what holds it, and under which key."""
-    items = value.items() if isinstance(value, dict) else enumerate(value)
-    for key, inner in list(items):
-        yield value, key
+def _places(value: Any) -> list[tuple[Any, Any]]:
+    """Every place in a document: what holds it, and under which key; each before those in it."""
+    found: list[tuple[Any, Any]] = []
+    # A list of its own and no recursion: a document has some thousand places.
+    ahead = [(value, key) for key in reversed(_keys(value))]
+    while ahead:
+        holder, key = place = ahead.pop()
+        found.append(place)
+        inner = holder[key]
         if isinstance(inner, dict | list):
-            yield from _places(inner)
+            ahead += [(inner, one) for one in reversed(_keys(inner))]
+    return found
+
+
+def _keys(value: Any) -> Sequence[Any]:
+    return list(value) if isinstance(value, dict) else range(len(value))
 
 
 def broken(rng: random.Random, body: bytes) -> bytes:
