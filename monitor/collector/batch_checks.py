@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from math import isfinite
 from typing import TypeVar, cast
 
@@ -22,6 +23,7 @@ from monitor.collector.number_checks import check_health, check_numbers
 from monitor.wire.answers import Reason
 from monitor.wire.batch import FORMAT, MOST_REPORTS, Batch, CycleReport
 from monitor.wire.refusal import Refused, malformed
+from probes.catalog.endpoint_text import parse_endpoint
 from probes.failure_strings import UNKNOWN_PREFIX, Failure
 from probes.measurement import Measurement, Purpose
 from storage.values.fleet import Enrolment, SeenCycle
@@ -298,8 +300,8 @@ def _check(one: Measurement) -> None:
         raise malformed("a measurement's id is no UUID")
     if not (_NAME(one.platform) and _NAME(one.function)):
         raise malformed("a platform or a function has no usable name")
-    if not (0 < len(one.endpoint) <= _LONGEST_ENDPOINT and one.endpoint.isprintable()):
-        raise malformed("an endpoint is no line of text")
+    if len(one.endpoint) > _LONGEST_ENDPOINT or not _can_be_reached(one.endpoint):
+        raise malformed("an endpoint that no catalogue can have")
     if len(one.observations) > MOST_OBSERVATIONS or len(one.not_observed) > _MOST_WORDS:
         raise malformed(f"more than {MOST_OBSERVATIONS} observations in one measurement")
     check_numbers(one)
@@ -307,6 +309,15 @@ def _check(one: Measurement) -> None:
         failure = seen.failure
         if failure is not None and not _is_failure(failure):
             raise malformed("a failure is none of the vocabulary")
+
+
+@lru_cache(maxsize=4096)
+def _can_be_reached(endpoint: str) -> bool:
+    """Whether the judge will be able to read it."""
+    with suppress(ValueError):
+        parse_endpoint(endpoint)
+        return endpoint.isprintable()
+    return False
 
 
 def _is_failure(text: str) -> bool:

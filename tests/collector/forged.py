@@ -444,6 +444,11 @@ FORGED: dict[str, Forged] = {
         Reason.MALFORMED,
         lambda: _with(endpoint="https://x.com/" + _long("a", 2048)),
     ),
+    "no_endpoint": Forged(
+        "an endpoint that no catalogue can have",
+        Reason.MALFORMED,
+        lambda: _with(endpoint="the site of X"),
+    ),
     "unknown_failure": Forged(
         "an unknown failure",
         Reason.MALFORMED,

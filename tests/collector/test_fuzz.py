@@ -4,7 +4,8 @@ import asyncio
 import copy
 import json
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -145,8 +146,7 @@ def mutated(rng: random.Random) -> bytes:
     """A whole batch in which one to three things are other than they should be."""
     document = json.loads(encode_batch(every_kind()))
     for _ in range(rng.randint(1, 3)):
-        places = _places(document)
-        holder, key = rng.choice(places)
+        holder, key = _place(document, rng)
         what = rng.random()
         if what < 0.6:
             # A copy, or the next change would be to ODD itself.
@@ -154,27 +154,39 @@ def mutated(rng: random.Random) -> bytes:
         elif what < 0.8 and isinstance(holder, dict):
             del holder[key]
         else:
-            other, its = rng.choice(places)
+            other, its = _place(document, rng)
             holder[key] = json.loads(json.dumps(other[its])) if other is not holder else []
     return json.dumps(document).encode()
 
 
-def _places(value: Any) -> list[tuple[Any, Any]]:
-    """Every place in a document: what holds it, and under which key; each before those in it."""
-    found: list[tuple[Any, Any]] = []
-    # A list of its own and no recursion: a document has some thousand places.
-    ahead = [(value, key) for key in reversed(_keys(value))]
-    while ahead:
-        holder, key = place = ahead.pop()
-        found.append(place)
-        inner = holder[key]
-        if isinstance(inner, dict | list):
-            ahead += [(inner, one) for one in reversed(_keys(inner))]
+def _place(document: Any, rng: random.Random) -> tuple[Any, Any]:
+    """A place in a document, all of a whole one alike: what holds it, and under which key. One that
+    an earlier change removed is not chosen."""
+    while True:
+        holder, (*path, last) = document, rng.choice(_paths())
+        try:
+            for key in path:
+                holder = holder[key]
+            holder[last]
+        except (LookupError, TypeError):
+            continue
+        if isinstance(holder, dict | list):
+            return holder, last
+
+
+@cache
+def _paths() -> list[tuple[Any, ...]]:
+    """The way to every place in a whole batch: they are the same in each."""
+    found: list[tuple[Any, ...]] = []
+
+    def add(value: Any, path: tuple[Any, ...]) -> None:
+        for key in value if isinstance(value, dict) else range(len(value)):
+            found.append((*path, key))
+            if isinstance(value[key], dict | list):
+                add(value[key], (*path, key))
+
+    add(json.loads(encode_batch(every_kind())), ())
     return found
-
-
-def _keys(value: Any) -> Sequence[Any]:
-    return list(value) if isinstance(value, dict) else range(len(value))
 
 
 def broken(rng: random.Random, body: bytes) -> bytes:
