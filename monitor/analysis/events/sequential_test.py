@@ -653,6 +653,8 @@ def _persistence(verdict: PlatformVerdict) -> Persistence:
         return Persistence.SLOW
     if sum(function.state in _ACCUSED for function in verdict.functions) == 1:
         return Persistence.NARROW
+    if verdict.method == "throttling":
+        return Persistence.SLOW
     if verdict.evidence is Evidence.STRONG and verdict.sub_method in _ANSWERED:
         return Persistence.BRIEF
     return Persistence.LASTING
