@@ -8,7 +8,7 @@ its first network; but all are lost only since the last of them was. An event wh
 to be lost as part of another ends without a latest bound: nobody measured an end.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -74,7 +74,12 @@ def take_in(
     for subject in sorted(events.keys() - findings.keys()):
         view = View(state, health.at, interval)
         event = events.pop(subject)
-        change = _close(event, view.everywhere(), health.at, _countrywide(event, events))
+        other = _countrywide(event, events)
+        concerned = _concerned(event, view)
+        if other is None and _unclear(event, concerned):
+            events[subject] = event
+            continue
+        change = _close(event, concerned, health.at, other)
         closings.append(change)
         ended = change.event.end_latest or change.event.end_earliest
         if _claims(event) and ended is not None:
@@ -207,17 +212,33 @@ def _networks(finding: Finding, before: Iterable[NetworkStatus]) -> tuple[Networ
     return tuple(statuses[key] for key in sorted(statuses))
 
 
+def _concerned(event: Event, view: View) -> list[VantageReport]:
+    """The reports of the vantages that an event is about."""
+    if event.vantage:
+        return [s for s in view.everywhere() if s.vantage == event.vantage]
+    reports = view.here(event.country) if event.country else view.everywhere()
+    lost = {(network.asn, network.network) for network in event.networks if network.affected}
+    return [s for s in reports if (s.asn, s.network) in lost]
+
+
+def _unclear(event: Event, concerned: Collection[VantageReport]) -> bool:
+    """Whether nobody can tell if a confirmed event of a country is over: all who were lost now say
+    nothing. Of a list one suffices, since each network has its own."""
+    unclear = [
+        s for s in concerned if s.condition is Reachability.UNCLEAR and s.lost_until is not None
+    ]
+    if not unclear or not _claims(event):
+        return False
+    if event.kind is EventKind.ALLOWLIST:
+        return not any(s.lost for s in concerned)
+    return len(unclear) == len(concerned)
+
+
 def _close(
-    event: Event, reports: Iterable[VantageReport], now: datetime, other: Event | None
+    event: Event, concerned: Sequence[VantageReport], now: datetime, other: Event | None
 ) -> Change:
     """Close an event whose condition no longer holds: a vantage is back, it became the `other`
     event, or its vantages were removed. In the last two cases its end stays unknown."""
-    lost = {(network.asn, network.network) for network in event.networks if network.affected}
-    concerned = [
-        s for s in reports if (s.asn, s.network) in lost and event.country in ("", s.country)
-    ]
-    if event.vantage:
-        concerned = [s for s in reports if s.vantage == event.vantage]
     back = [s for s in concerned if s.since > event.onset_latest and _is_back(s, event)]
     first = min(back, key=lambda report: report.since, default=None)
     still = [s.last_lost for s in concerned if s.lost]
@@ -225,11 +246,16 @@ def _close(
     if event.kind is EventKind.ALLOWLIST and back and not still:
         # Its networks are lost each for itself: it is over when the last of them is back.
         last = max(back, key=lambda report: report.since)
-        bounds = (last.before or event.onset_latest, last.since)
+        known = last.lost_until if last.previous is Reachability.UNCLEAR else None
+        bounds = (known or last.before or event.onset_latest, last.since)
     elif first is not None:
         # Another may have been back before it, since its last report.
-        others = (at for at in still if at > event.onset_latest)
-        bounds = (min((first.before or event.onset_latest, *others)), first.since)
+        others = [at for at in still if at > event.onset_latest]
+        known = first.before or event.onset_latest
+        if first.previous is Reachability.UNCLEAR and not others:
+            # When it last reported none was lost any more, as far as they could tell.
+            known = max((s.lost_until for s in concerned if s.lost_until), default=known)
+        bounds = (min((known, *others)), first.since)
     elif still:
         known = max(still)
         if other is not None:

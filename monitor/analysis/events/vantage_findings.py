@@ -30,7 +30,7 @@ Vantages report one after the other, so losses look uneven for a moment. A vanta
 only next to a *witness*: a vantage that is well, has reported so since the loss, and had done so
 `SURE` times in a row before the last dark report. And it is silent only while others report: a
 stopped monitor is not their silence. A confirmed event needs no witness: it ends when one of the
-lost vantages is back, and a login page or an unknown exit does not say that.
+lost vantages is back, and a login page or an unknown exit does not say that, be it at all of them.
 """
 
 from collections import Counter

@@ -78,6 +78,9 @@ class VantageReport(msgspec.Struct, frozen=True, kw_only=True):
     """When the `SURE`th report in a row came; None before."""
     by_name: bool = False
     """Of a listed one: connections are made, and go silent once a name is sent."""
+    lost_until: datetime | None = None
+    """Of one that was lost and is unclear since, or was until this report: the last moment at which
+    it is known to be lost."""
     answered: tuple[str, ...] = ()
     """Of a listed one: the hosts that answered in the last report."""
     passing: tuple[str, ...] = ()
@@ -299,7 +302,9 @@ def _report(
         # front is lost no reference counts either, and the vantage is dark.
         return msgspec.structs.replace(before, at=health.at, pace=new.pace)
     if before.condition is not condition:
-        return msgspec.structs.replace(new, previous=before.condition)
+        return msgspec.structs.replace(
+            new, previous=before.condition, lost_until=_lost_until(before)
+        )
     count = before.count + 1
     sure_at = before.sure_at or (health.at if count >= SURE else None)
     return msgspec.structs.replace(
@@ -310,9 +315,17 @@ def _report(
         count=count,
         previous=condition,
         sure_at=sure_at,
+        lost_until=_lost_until(before),
         # In the cycle in which a list begins or ends, sites answer that it keeps out.
         passing=tuple(host for host in health.passing if host in before.answered),
     )
+
+
+def _lost_until(before: VantageReport) -> datetime | None:
+    """The same of the report after this one."""
+    if before.lost:
+        return before.last_lost
+    return before.lost_until if before.condition is Reachability.UNCLEAR else None
 
 
 def at_moment(

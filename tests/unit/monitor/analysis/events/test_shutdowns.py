@@ -447,6 +447,34 @@ def test_what_tells_nothing_ends_no_shutdown(lost: str, unclear: str) -> None:
     assert (over.state, over.end_latest) == (EventState.ENDED, at(12))
 
 
+@pytest.mark.parametrize("lost", ["o", "c", "w"])
+@pytest.mark.parametrize("between", ["pp", "uu", "up"])
+def test_what_all_vantages_cannot_tell_for_a_while_is_one_event(lost: str, between: str) -> None:
+    """All on a login page or a VPN, and lost again: nobody was back in between."""
+    a, b = f"..{lost * 5}{between}{lost * 3}", f"..{lost * 5}{between[::-1]}{lost * 3}"
+    _, changes = tell(a=f"{a}..", b=f"{b}..", n="." * 14)
+    event = last(changes)
+    assert event.state is EventState.ENDED
+    assert event.onset_latest == at(2)
+    assert event.end_earliest is not None
+    assert at(11) <= event.end_earliest < at(12)
+    _, changes = tell(a=f"..{lost * 3}{between * 3}..", b=f"..{lost * 4}ppppp..", n="." * 13)
+    event = last(changes)
+    later = timedelta(seconds=lost == "w")  # Of a list the last network back counts.
+    assert (event.state, event.end_latest) == (EventState.ENDED, at(11) + later)
+    assert event.end_earliest == at(5) + timedelta(seconds=1), "the last moment known to be lost"
+
+
+def test_a_list_is_not_over_while_one_of_its_networks_cannot_tell() -> None:
+    """Each network has its own list: one that is back says nothing of one on a login page."""
+    story = {"a": "..wwww......", "b": "..wwwwpppp..", "n": "." * 12}
+    _, changes = tell(**{name: letters[:10] for name, letters in story.items()})
+    assert last(changes).state is EventState.CONFIRMED
+    over = last(tell(**story)[1])
+    assert (over.state, over.end_earliest) == (EventState.ENDED, at(5) + timedelta(seconds=1))
+    assert over.end_latest == at(10) + timedelta(seconds=1)
+
+
 def test_a_vantage_that_skips_turns_confirms_a_shutdown_all_the_same() -> None:
     """Every other turn is left out to save bytes."""
     event = last(tell(a="..oxoxoxox", b="..oooooooo", n="..........")[1])
