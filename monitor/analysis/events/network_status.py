@@ -41,7 +41,7 @@ def networks_of(
             by_network.setdefault(stream.key, []).append(stream)
     for key, here in by_network.items():
         seen = [s for s in here if s.observed(at, settings.detector)]
-        status = _network(statuses.get(key), here, seen, at)
+        status = _network(statuses.get(key), here, seen, at, settings.detector.end_readings)
         if not status.affected and seen:
             onsets = onsets or _present_onsets(before, streams, at, settings)
             spared = all(_spared(stream, onsets) for stream in seen)
@@ -77,14 +77,24 @@ def _spared(stream: Stream, onsets: Sequence[datetime]) -> bool:
 
 
 def _network(
-    old: NetworkStatus | None, here: Sequence[Stream], seen: Sequence[Stream], at: datetime
+    old: NetworkStatus | None,
+    here: Sequence[Stream],
+    seen: Sequence[Stream],
+    at: datetime,
+    needed: int,
 ) -> NetworkStatus:
-    """The status of one network from its vantages; `seen` are those with recent results at `at`."""
+    """The status of one network from its vantages; `seen` are those with recent results at `at`.
+    One that never found it blocked knows its end from so many readings as are `needed`."""
     blocked = any(stream.suspected for stream in seen)
     fading = blocked and all(stream.found_open for stream in seen if stream.suspected)
     affected = blocked or (old is not None and old.affected)
-    recovering = fading or (affected and not blocked and any(stream.recovering for stream in seen))
-    over = affected and not blocked and not recovering and _open_again(here, seen)
+    opened = affected and not blocked and _open_again(here, seen)
+    sure = [stream for stream in seen if _knows_of_ends(stream, needed)]
+    unsure = opened and not_open_again(old) and not _open_again(here, sure)
+    recovering = fading or (
+        affected and not blocked and (unsure or any(stream.recovering for stream in seen))
+    )
+    over = opened and not recovering
     # Where no vantage found it open since, it is not open: the vantage is silent, or forgot.
     unobserved = affected and not (blocked or recovering or over) and not_open_again(old)
     before = old.stretches if old is not None else ()
@@ -126,6 +136,13 @@ def _open_again(here: Sequence[Stream], seen: Sequence[Stream]) -> bool:
     ]
     opened = [one.opened for one in seen if one.open and one.opened is not None]
     return bool(opened) and max(opened) > max(blocked, default=datetime.min.replace(tzinfo=UTC))
+
+
+def _knows_of_ends(stream: Stream, needed: int) -> bool:
+    """Whether an open network is no leak to this vantage: it found the block over, or it never
+    found any and has so many readings as are `needed`."""
+    found = stream.run is not None and stream.run.suspected
+    return found or stream.detector.baseline.readings >= needed
 
 
 def not_open_again(status: NetworkStatus | None) -> bool:
@@ -187,7 +204,7 @@ def _opened_again(stretch: Stretch, runs: Iterable[Run]) -> datetime | None:
 
 
 def _over(
-    stretch: Stretch, here: Iterable[Stream], found_at: datetime | None, *, silent: bool
+    stretch: Stretch, here: Sequence[Stream], found_at: datetime | None, *, silent: bool
 ) -> Stretch:
     """A stretch whose network no longer blocks, as far as its vantages know. `found_at` is when all
     that measure agreed on that; None while one is not sure, or none measures. Where all are
@@ -206,7 +223,10 @@ def _over(
     sure = found_at is not None or (silent and seen)
     opened = latest if seen and not sure else None
     if not seen:
-        latest = found_at  # The last one to find it blocked measures no longer.
+        # The last one to find it blocked measures no longer.
+        new = (one.opened for one in here if one.run is None)
+        since = [at for at in new if at is not None and (earliest is None or at >= earliest)]
+        latest = max(since, default=found_at) if found_at is not None else None
     return msgspec.structs.replace(
         stretch,
         end_earliest=earliest,

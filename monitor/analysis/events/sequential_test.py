@@ -259,6 +259,12 @@ class DetectorSettings(msgspec.Struct, frozen=True, kw_only=True):
         """Score for the end from which a block is over."""
         return math.log(self.readings_a_year / self.false_ends)
 
+    @property
+    def end_readings(self) -> int:
+        """Clearing readings from which a block is over for one that never found it."""
+        clears = -llr(State.OK, Evidence.NONE)
+        return 1 if self.decided else max(1, math.ceil(self.end_at / clears))
+
 
 class Baseline(msgspec.Struct, frozen=True, kw_only=True):
     """The wrong readings of a stream; all counts fade beyond `memory`."""

@@ -98,6 +98,32 @@ def test_a_neighbour_that_opened_after_the_block_ends_it(neighbour: str) -> None
     assert in_order(story.only)
 
 
+def test_one_open_test_of_a_new_vantage_is_no_end() -> None:
+    """One test gets through a filter now and then: who never found it blocked ends it no sooner
+    than who did, and its first open test dates the end."""
+    karachi = ".BBB" + 20 * " "
+    for letters in (".", "..", ".B", ".B.B", "..BBB"):
+        story = tell({"khi-ptcl": karachi, "lhe-ptcl": 24 * " " + letters})
+        assert "ended" not in story.changes
+        seems_over = letters.endswith(".")
+        assert story.only.state is (EventState.RECOVERING if seems_over else EventState.CONFIRMED)
+        assert in_order(story.only)
+    event = tell({"khi-ptcl": karachi, "lhe-ptcl": 24 * " " + "...."}).only
+    assert (event.state, event.end_latest) == (EventState.ENDED, at(24))
+
+
+def test_one_open_test_after_a_stay_on_another_network_is_no_end() -> None:
+    """Karachi is on Zong for a while, and back."""
+    stays = [(".BBBB", PTCL), ("....", ZONG), (".BBB....", PTCL)]
+    verdicts = [
+        verdict(letter, sum(len(one) for one, _ in stays[:n]) + i, network=NETWORKS[vantage])
+        for n, (letters, vantage) in enumerate(stays)
+        for i, letter in enumerate(letters)
+    ]
+    assert "ended" not in told(verdicts[:-1]).changes
+    assert told(verdicts).only.state is EventState.ENDED
+
+
 def test_what_comes_back_after_others_found_it_open_begins_then() -> None:
     """Karachi is blocked and falls silent, Lahore sees the end, Zong goes on. A day later Karachi
     finds it blocked: since Lahore found it open, and not since its own first sign."""
