@@ -50,6 +50,8 @@ class ObjectTransfers(msgspec.Struct, frozen=True, kw_only=True):
     """Shortest time of recent connects to the object's host, in seconds."""
     usual_ratios: tuple[float, ...] = ()
     """Earlier ratios of this object's rate to the reference's, of rounds that were not slow."""
+    accused_rate: float | None = None
+    """Bits per second by which an earlier verdict that still holds says throttled; None without."""
 
     @property
     def place(self) -> Place:

@@ -48,6 +48,12 @@ class TransferVerdict(msgspec.Struct, frozen=True, kw_only=True):
         return self.verdict.state is State.THROTTLED
 
     @property
+    def rate(self) -> float | None:
+        """Bits per second of the object, typically; None without a rate."""
+        found = self.rates.get("target")
+        return found.median if found is not None else None
+
+    @property
     def ratio(self) -> tuple[str, Spread] | None:
         """The most informative ratio there is, and against what."""
         return next(((k, self.ratios[k]) for k in _COMPARED if k in self.ratios), None)

@@ -228,6 +228,7 @@ def _transfer_verdict(
             controls=one.controls,
             distance=one.distance,
             usual_ratios=one.usual_ratios,
+            accused_rate=one.accused_rate,
             lossy_path=one.platform in lossy,
             perhaps_lossy_path=one.platform in perhaps_lossy,
             health=seen.health,

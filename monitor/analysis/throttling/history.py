@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterable, Sequence
 
 from monitor.analysis.seen import ObjectTransfers, Place, Seen
 from monitor.analysis.throttling.objects import TransferObject
-from monitor.analysis.throttling.transfer_round import round_of
-from monitor.analysis.transfer_verdict import TransferVerdict
+from monitor.analysis.throttling.transfer_round import FASTER, round_of
+from monitor.analysis.transfer_verdict import TransferClass, TransferVerdict
 from monitor.analysis.verdict import State
 from probes.measurement import Layer, Measurement, TcpObservation
 
@@ -41,6 +41,11 @@ class SpeedHistory:
         """The verdict that says throttled and still holds."""
         return self._accusation if now <= self._until else None
 
+    def accused_rate(self, now: float) -> float | None:
+        """The rate by which a verdict that still holds says throttled; None after stalls."""
+        known = self.accusation(now)
+        return known.rate if known is not None and known.kind is TransferClass.THROTTLED else None
+
     def earlier(self, now: float) -> list[Measurement]:
         """The rounds to judge a single new one with: none while nothing is accused."""
         return list(self._rounds)[1 - ROUNDS :] if self.accusation(now) is not None else []
@@ -63,11 +68,19 @@ class SpeedHistory:
             ratio = seen.ratio("reference")
             if ratio is not None and not seen.suspicious:
                 self.usual_ratios.append(ratio)
+        until = now + (HOLDS * every or LONGEST_UNRENEWED)
         if verdict.accuses:
-            self._accusation = verdict
-            self._until = now + (HOLDS * every or LONGEST_UNRENEWED)
+            self._accusation, self._until = verdict, until
+        elif self._still_as_slow(verdict, now):
+            self._until = until  # A line that is slow itself does not say that it is over.
         elif verdict.verdict.state is State.OK:
             self._accusation = None
+
+    def _still_as_slow(self, verdict: TransferVerdict, now: float) -> bool:
+        """Whether it is no faster than a verdict says that holds, and nobody can tell why."""
+        slow, rate = self.accused_rate(now), verdict.rate
+        unclear = verdict.verdict.state is State.INSUFFICIENT
+        return unclear and slow is not None and rate is not None and rate <= FASTER * slow
 
 
 class SpeedHistories:
@@ -113,6 +126,7 @@ class SpeedHistories:
             controls=tuple(controls),
             distance=history.distance(reached),
             usual_ratios=tuple(history.usual_ratios),
+            accused_rate=history.accused_rate(now),
         )
 
     def accusations(self, vantage: str, now: float) -> tuple[TransferVerdict, ...]:

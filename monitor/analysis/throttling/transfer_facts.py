@@ -39,6 +39,8 @@ class TransferCase(EndpointCase, frozen=True, kw_only=True):
     """Shortest recent time to connect to the object's host, in seconds."""
     usual_ratios: tuple[float, ...] = ()
     """Earlier ratios of this object to the reference from here, of rounds that were not slow."""
+    accused_rate: float | None = None
+    """As in `ObjectTransfers`."""
     lossy_path: bool = False
     """Many packets get lost between the vantage and this platform; see
     `monitor.analysis.judge.lossy_paths`."""
@@ -152,8 +154,14 @@ class TransferFacts(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def fine(self) -> bool:
-        """Most rounds were compared and were neither slow nor stalled."""
-        fine = [r for r in self.informative if r.compared and not r.suspicious]
+        """Most rounds were compared and were neither slow nor stalled, where what was slow before
+        would show."""
+        slow = self.case.accused_rate
+        fine = [
+            r
+            for r in self.informative
+            if r.compared and not r.suspicious and (slow is None or r.would_show(slow))
+        ]
         return bool(fine) and 2 * len(fine) > len(self.informative)
 
     @property

@@ -15,6 +15,8 @@ SITE_RATIO = 0.2
 """Target's rate / rate of an object elsewhere or at the control, below which it is slow."""
 PAST_FREEZES = 32 * 1024
 """Bytes that a connection carried where it is not frozen: known freezes begin at 12 to 20 KB."""
+FASTER = 1.5
+"""Rate / rate at which the target was throttled, above which it is faster than that."""
 FAST = 2_000_000.0
 """Bits per second at which a transfer is fast, whatever others are."""
 
@@ -103,6 +105,13 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
         if ratio is None or self.target is None or ratio >= SITE_RATIO:
             return False
         return not self.target.distance_explains
+
+    def would_show(self, slow: float) -> bool:
+        """Whether throttling to `slow` bits per second would show: the others are fast enough to
+        tell, or the target is clearly faster than that."""
+        named = NAME_RATIO * (self.rate("innocuous") or 0.0)
+        elsewhere = SITE_RATIO * (self.rate("reference") or 0.0)
+        return max(named, elsewhere) > slow or (self.rate("target") or 0.0) > FASTER * slow
 
     @property
     def stall_is_ours(self) -> bool:

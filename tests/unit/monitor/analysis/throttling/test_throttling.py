@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitor.analysis.throttling.history import SpeedHistories
 from monitor.analysis.throttling.rules_table import THROTTLING_RULES
 from monitor.analysis.throttling.throttling import combine, judge_transfers
 from monitor.analysis.throttling.transfer_facts import ENOUGH_RATIOS, TransferCase
@@ -347,6 +348,42 @@ def test_a_slow_line_is_called_that() -> None:
     slow = round_(flow(200 * KBIT), flow(210 * KBIT), flow(190 * KBIT))
     found = judge_transfers(case([slow], []))
     assert (found.kind, found.verdict.state) == (TransferClass.SLOW_UPLINK, State.OK)
+
+
+def followed(
+    *evenings: tuple[Measurement, ...], every: float = 3600.0, cycle: float = 300.0
+) -> list[State]:
+    """The verdicts of a row of cycles, each judged by what the ones before it showed."""
+    history = SpeedHistories((), every)
+    place = ("x", "web", ENDPOINT)
+    found = []
+    for number, made in enumerate(evenings):
+        now = START.timestamp() + cycle * number
+        seen = history.transfers("khi-ptcl", place, made, (FINE,), None, now)
+        known = msgspec.structs.replace(case(seen.rounds), accused_rate=seen.accused_rate)
+        verdict = judge_transfers(known)
+        history.of("khi-ptcl", place).learn(made, verdict, now, every)
+        found.append(verdict.verdict.state)
+    held = history.accusations("khi-ptcl", now)
+    assert bool(held) is (found[-1] is not State.OK)
+    return found
+
+
+@pytest.mark.parametrize("line", [180 * KBIT, 300 * KBIT, 400 * KBIT])
+def test_a_slow_line_ends_no_throttling(line: float) -> None:
+    """As slow as ever, on a line that is slow as well in the evenings: nobody can tell. It is over
+    once it is faster than it was, be it as slow as that line, or the line is faster."""
+    evening = round_(flow(min(line, 130 * KBIT)), flow(line), flow(line))
+    lifted = round_(flow(line), flow(line), flow(line))
+    day = round_(flow(20 * MBIT), flow(20 * MBIT), flow(15 * MBIT))
+    begun = (SLOW, SLOW, SLOW)
+    found = followed(begun, *[(evening,)] * 40)
+    assert found[0] is State.THROTTLED
+    assert State.OK not in found
+    assert followed(begun, *[(evening,)] * 40, *[(day,)] * 3)[-1] is State.OK
+    over = State.OK if line > 1.5 * 130 * KBIT else State.INSUFFICIENT
+    assert followed(begun, *[(lifted,)] * 3)[-1] is over
+    assert followed((evening, evening, evening))[-1] is State.OK, "nothing was slow before"
 
 
 def test_a_long_way_explains_a_low_rate() -> None:
