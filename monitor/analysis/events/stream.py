@@ -12,15 +12,20 @@ While a core function is undecided, so is the platform. A block of another funct
 same, and accuses by that function's own verdict. What hides the core may explain weak evidence, so
 that does not count. The same holds where a core function is down everywhere, for conclusive
 evidence alone: the outage may have reached the other one.
+
+**Its own interval.** An agent may measure less often than the collector's interval. It is silent,
+and what it found fades, by its own interval, which is learned from its verdicts.
 """
 
 import math
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from functools import lru_cache
 
 import msgspec
 
 from monitor.analysis.events.event import Scope, greatest, widest
+from monitor.analysis.events.pace import Pace
 from monitor.analysis.events.sequential_test import (
     STRONG,
     Detector,
@@ -31,6 +36,7 @@ from monitor.analysis.events.sequential_test import (
     stale,
     update,
 )
+from monitor.analysis.events.settings import SILENT_INTERVALS
 from monitor.analysis.judge.rules.part_fails import SOME_ADDRESSES
 from monitor.analysis.judge.rules.table import UNSETTLED
 from monitor.analysis.trust import Voice, network_key
@@ -40,6 +46,8 @@ _ACCUSED = (State.BLOCKED, State.THROTTLED, State.PARTIAL, State.DEGRADED)
 _SCOPES = {State.DEGRADED: Scope.PARTIAL, State.PARTIAL: Scope.SOME}
 _OWN_TEST = ("quic", "throttling")
 """Methods whose absence not every cycle tests: see `FunctionVerdict.tested`."""
+_FEWEST_PAUSES = 2
+"""One long pause is no interval."""
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,6 +100,8 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A verdict other than insufficient was received."""
     open_at: Mapping[str, datetime] = {}
     """Function, and function with a method of `_OWN_TEST` → last moment it was known to be open."""
+    pace: Pace = Pace()
+    """Of its verdicts, with those that decide nothing."""
 
     @property
     def key(self) -> tuple[int, str]:
@@ -152,7 +162,19 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     def observed(self, now: datetime, settings: DetectorSettings) -> bool:
         """Whether its last result is recent enough to count at `now` (UTC)."""
-        return not stale(self.detector, now, settings)
+        return not stale(self.detector, now, self.settings(settings))
+
+    def settings(self, settings: DetectorSettings) -> DetectorSettings:
+        """The settings for its own interval. People measure when they like, so the pauses of
+        imported data are no interval."""
+        interval = self.pace.usual if len(self.pace.pauses) >= _FEWEST_PAUSES else 0
+        gap = SILENT_INTERVALS * interval
+        return settings if settings.decided or gap <= settings.gap else _slower(settings, gap)
+
+
+@lru_cache(maxsize=1024)
+def _slower(settings: DetectorSettings, gap: int) -> DetectorSettings:
+    return msgspec.structs.replace(settings, gap=min(float(gap), settings.forget_after))
 
 
 def stream_of(verdict: PlatformVerdict) -> Stream:
@@ -171,6 +193,10 @@ def observe(stream: Stream, verdict: PlatformVerdict, settings: DetectorSettings
     reading = reading_of(verdict)
     if reading.kind is Kind.CLEARS and _accused_undecided(stream, verdict):
         reading = msgspec.structs.replace(reading, kind=Kind.NEITHER, llr=0.0)
+    pace = stream.pace
+    if pace.at is None or verdict.started_at > pace.at:
+        pace = pace.reported(verdict.started_at, settings.base_interval)
+    settings = stream.settings(settings)
     detector = update(stream.detector, reading, settings)
     accuses = detector.onset_latest is not None and verdict.state in _ACCUSED
     clears = verdict.state is State.OK and detector is not stream.detector
@@ -186,6 +212,7 @@ def observe(stream: Stream, verdict: PlatformVerdict, settings: DetectorSettings
         run=run,
         known=stream.known or verdict.state is not State.INSUFFICIENT,
         open_at={**stream.open_at, **_open(verdict)} if clears else stream.open_at,
+        pace=pace,
     )
 
 

@@ -243,6 +243,41 @@ def test_what_was_found_is_forgotten_after_a_month(first: str, *, told_of: bool)
     assert (story.only.end_earliest, story.only.end_latest) == (at(len(first) - 1), None)
 
 
+# -- a vantage that measures less often -----------------------------------------------------
+
+
+def hourly(letters: str) -> str:
+    """One letter an hour."""
+    return "".join(letter + 11 * " " for letter in letters)
+
+
+@pytest.mark.parametrize("block", [6 * "B", 8 * "s"])
+def test_between_two_tests_of_an_agent_with_a_longer_interval_nothing_changes(block: str) -> None:
+    """An agent that saves bytes measures once an hour, Zong every five minutes. Its block is
+    confirmed, goes on between its tests, and ends after some open ones."""
+    letters = hourly(f"....{block}....")
+    story = tell({"khi-ptcl": letters, "khi-zong": len(letters) * "."})
+    event = story.only
+    assert event.state is EventState.ENDED
+    assert (event.onset_earliest, event.onset_latest) == (at(36), at(48))
+    last = 48 + 12 * (len(block) - 1)
+    assert (event.end_earliest, event.end_latest) == (at(last), at(last + 12))
+    assert event.confirmed_at is not None
+    assert not {"unobserved", "reblocked"} & set(story.changes)
+
+
+def test_an_agent_with_a_longer_interval_falls_silent_later() -> None:
+    """After six of its own intervals, not of the collector's. One long pause is no interval."""
+    letters = hourly("....BBB")
+    for hours, state in ((5, EventState.CONFIRMED), (7, EventState.UNOBSERVED)):
+        story = tell({"khi-ptcl": letters, "khi-zong": (len(letters) + 12 * (hours - 1)) * "."})
+        assert story.only.state is state
+    once = "." + 96 * " " + "BB"
+    assert tell({"khi-ptcl": once, "khi-zong": (len(once) + 12) * "."}).only.state is (
+        EventState.UNOBSERVED
+    )
+
+
 # -- another network ---------------------------------------------------------------------------
 
 
