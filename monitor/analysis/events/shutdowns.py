@@ -149,9 +149,12 @@ def _update(
 
 def _new(finding: Finding, now: datetime, floor: datetime | None) -> Event:
     """A new event, which did not begin before `floor`."""
-    # With the last one lost, all were; it began with the first of those lost together.
-    last = max(finding.reports, key=lambda report: (report.since, report.vantage))
-    together = [r for r in finding.reports if last.since - r.since <= TOGETHER]
+    # With the last one lost, all were; it began with the first of those lost together. A network
+    # with less than the list may have been cut off before there was one.
+    listed = [r for r in finding.reports if r.condition is Reachability.LISTED]
+    dating = (finding.kind is EventKind.ALLOWLIST and listed) or finding.reports
+    last = max(dating, key=lambda report: (report.since, report.vantage))
+    together = [r for r in dating if last.since - r.since <= TOGETHER]
     earliest, latest = onset_of(together)
     if finding.kind is EventKind.INSTRUMENT:
         seen = [one.onset_earliest for one in together if one.onset_earliest is not None]

@@ -227,6 +227,17 @@ def test_another_network_may_get_a_list_before_the_last_of_the_others_is_back() 
     assert (second.onset_earliest, second.onset_latest) == (at(4) + of_e, at(5) + of_e)
 
 
+def test_a_list_is_not_dated_by_a_network_that_was_cut_off_before() -> None:
+    """All lines abroad are cut. One network gets a list, the other later: the list began with the
+    first of them, and the cut lasted until then."""
+    _, changes = tell(a="..cccccwwwww", b="..ccccccccww", n="." * 12)
+    (cut,) = (c.event for c in changes if c.name == "ended")
+    (listed,) = (c.event for c in changes if c.name == "opened" and c.event.id != cut.id)
+    assert (listed.kind, listed.networks_affected) == (EventKind.ALLOWLIST, (17557, 59257))
+    assert (listed.onset_earliest, listed.onset_latest) == (at(6), at(7))
+    assert (cut.kind, cut.end_earliest) == (EventKind.INTERNATIONAL_CUT, at(6))
+
+
 def test_a_list_that_becomes_a_shutdown_has_no_measured_end() -> None:
     """First little passes, then nothing: two events, and nobody measured the end of the first."""
     _, changes = tell(a="..wwwoooo", b="..wwwoooo", n=".........")
