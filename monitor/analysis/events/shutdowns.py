@@ -67,7 +67,7 @@ def take_in(
         if finding.vantage not in ("", health.vantage) and subject in events:
             continue  # One vantage's own silence: nothing is new of it.
         before = events.get(subject)
-        event = before or _new(finding, health.at, _floor(state, finding))
+        event = before or _new(finding, health.at, state)
         for change in _update(before, event, finding, health.at):
             events[subject] = change.event
             changes.append(change)
@@ -147,12 +147,21 @@ def _update(
         yield confirmed(event, now, _lost(event))
 
 
-def _new(finding: Finding, now: datetime, floor: datetime | None) -> Event:
-    """A new event, which did not begin before `floor`."""
-    # With the last one lost, all were; it began with the first of those lost together. A network
-    # with less than the list may have been cut off before there was one.
-    listed = [r for r in finding.reports if r.condition is Reachability.LISTED]
-    dating = (finding.kind is EventKind.ALLOWLIST and listed) or finding.reports
+def _dating(finding: Finding, state: Connectivity) -> Sequence[VantageReport]:
+    """The reports that date a new event. Of a list, and of a cut that follows a shutdown, those in
+    which less answers may be older: what they show is not new."""
+    follows = any(_claims(e) and e.country == finding.country for e in state.events.values())
+    shows = {EventKind.ALLOWLIST: Reachability.LISTED}
+    if follows:
+        shows[EventKind.INTERNATIONAL_CUT] = Reachability.CUT
+    new = [r for r in finding.reports if r.condition is shows.get(finding.kind)]
+    return new or finding.reports
+
+
+def _new(finding: Finding, now: datetime, state: Connectivity) -> Event:
+    """A new event, which did not begin before the last one of its country ended."""
+    floor, dating = _floor(state, finding), _dating(finding, state)
+    # With the last one lost, all were; it began with the first of those lost together.
     last = max(dating, key=lambda report: (report.since, report.vantage))
     together = [r for r in dating if last.since - r.since <= TOGETHER]
     earliest, latest = onset_of(together)

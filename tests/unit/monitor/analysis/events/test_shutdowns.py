@@ -238,6 +238,16 @@ def test_a_list_is_not_dated_by_a_network_that_was_cut_off_before() -> None:
     assert (cut.kind, cut.end_earliest) == (EventKind.INTERNATIONAL_CUT, at(6))
 
 
+def test_a_cut_that_follows_a_shutdown_is_not_dated_by_a_network_still_offline() -> None:
+    """Domestic sites come back on one network first: the shutdown lasted until then."""
+    _, changes = tell(a="..ooooocccc", b="..ooooooooc", n="." * 11)
+    (shutdown,) = (c.event for c in changes if c.name == "ended")
+    (cut,) = (c.event for c in changes if c.name == "opened" and c.event.id != shutdown.id)
+    assert (cut.kind, cut.networks_affected) == (EventKind.INTERNATIONAL_CUT, (17557, 59257))
+    assert (cut.onset_earliest, cut.onset_latest) == (at(6), at(7))
+    assert (shutdown.kind, shutdown.end_earliest) == (EventKind.SHUTDOWN, at(6))
+
+
 def test_a_list_that_becomes_a_shutdown_has_no_measured_end() -> None:
     """First little passes, then nothing: two events, and nobody measured the end of the first."""
     _, changes = tell(a="..wwwoooo", b="..wwwoooo", n=".........")
