@@ -23,7 +23,7 @@ SLOW = 1_000_000.0
 ROUNDS_NEEDED = 2
 """Rounds that must agree, and two thirds of all."""
 SURE_ROUNDS = 3
-"""Rounds that must agree where many packets get lost."""
+"""Rounds that must agree where many packets get lost, or everything is slow."""
 ALIKE = 1.5
 """Largest / smallest number of bytes at which the transfers of one freeze stall."""
 
@@ -101,7 +101,17 @@ class TransferFacts(msgspec.Struct, frozen=True, kw_only=True):
     def slow(self) -> tuple[Round, ...]:
         """The rounds that make it slow, by the better comparison; none when too few agree."""
         kinds = ((self.by_name, "innocuous"), (self.by_site, "reference"))
-        return next((r for r, against in kinds if self.agree(r) and _apart(r, against)), ())
+        return next((r for r, against in kinds if self._slow_against(r, against)), ())
+
+    def _slow_against(self, rounds: Sequence[Round], against: str) -> bool:
+        """Whether rounds that are slow against another transfer are enough. Where that is slow as
+        well, as on a line that loses many packets, rates swing by more than the two differ in one
+        round of thirty: then all must be slow."""
+        if not (self.agree(rounds) and _apart(rounds, against)):
+            return False
+        compared = [r for r in self.informative if r.ratio(against) is not None]
+        fastest = max(r.rate(against) or 0.0 for r in compared)
+        return fastest >= SLOW or len(rounds) == len(compared) >= SURE_ROUNDS
 
     @property
     def pauses_explain(self) -> bool:

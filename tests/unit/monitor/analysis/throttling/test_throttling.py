@@ -350,6 +350,32 @@ def test_a_slow_line_is_called_that() -> None:
     assert (found.kind, found.verdict.state) == (TransferClass.SLOW_UPLINK, State.OK)
 
 
+@pytest.mark.parametrize(
+    ("targets", "rule"),
+    [
+        ((22, 40, 60), "throttling.unclear"),
+        ((22, 40), "throttling.unclear"),
+        ((22, 40, 30), "throttling.rate"),
+    ],
+)
+@pytest.mark.parametrize("lossy", [False, True])
+def test_where_the_other_name_is_slow_as_well_each_of_three_rounds_shows_it(
+    targets: tuple[int, ...], rule: str, *, lossy: bool
+) -> None:
+    """Rates in kbit/s as on a real line that loses a tenth of all packets each way: one round in
+    thirty has a third of the other name's rate by chance. Where that is fast, two are enough."""
+
+    def rounds(names: Sequence[float]) -> list[Measurement]:
+        return [
+            round_(flow(one * KBIT), flow(name), flow(600 * KBIT), at=30.0 * number)
+            for number, (one, name) in enumerate(zip(targets, names, strict=False))
+        ]
+
+    slow = (110 * KBIT, 144 * KBIT, 120 * KBIT)
+    assert judged(rounds(slow), perhaps_lossy_path=lossy) == rule
+    assert judged(rounds((MBIT, 2 * MBIT, MBIT)), perhaps_lossy_path=lossy) == "throttling.rate"
+
+
 def followed(
     *evenings: tuple[Measurement, ...], every: float = 3600.0, cycle: float = 300.0
 ) -> list[State]:
