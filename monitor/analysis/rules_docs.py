@@ -17,7 +17,8 @@ from monitor.analysis.judge.grade_by_sign import (
 from monitor.analysis.judge.rules.rule import Rule
 from monitor.analysis.judge.rules.table import RULES, RULES_VERSION
 from monitor.analysis.throttling.rules_table import THROTTLING_RULES, TransferRule
-from monitor.analysis.throttling.transfer_facts import ROUNDS_NEEDED
+from monitor.analysis.throttling.transfer_facts import ROUNDS_NEEDED, SURE_ROUNDS
+from monitor.analysis.throttling.transfer_facts import SLOW as SLOW_LINE
 from monitor.analysis.throttling.transfer_pauses import LEAST, UNSEEN
 from monitor.analysis.throttling.transfer_round import (
     FAST,
@@ -140,8 +141,9 @@ well; when it looks wrong two more follow, and then a control. Bytes are those o
 that a trickle is a rate, and a stall is dated by the byte at which the censor stops.
 Slow means less than {NAME_RATIO:g} of the rate of the innocuous name; where that gives no rate,
 less than {SITE_RATIO:g} of the object elsewhere and of the control, and slower than the distance
-explains. At least {ROUNDS_NEEDED} rounds, and two thirds of all, have to agree. A transfer that
-stops where another continues has stalled.
+explains. At least {ROUNDS_NEEDED} rounds, and two thirds of all, have to agree; where the other
+transfer is below {SLOW_LINE / 1e6:g} Mbit/s as well, all of {SURE_ROUNDS}. A transfer that stops
+where another continues has stalled.
 
 The measuring machine may be slow itself. So the seconds for which it was delayed during a
 transfer are counted, and {UNSEEN:g} times as many ({LEAST * 1000:g} ms at least) are subtracted
