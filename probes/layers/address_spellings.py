@@ -9,6 +9,8 @@ from functools import lru_cache
 
 import msgspec
 
+from probes.layers.nat64 import inside
+
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -42,10 +44,12 @@ class Own(msgspec.Struct, frozen=True, kw_only=True):
     """Their forms in binary data."""
 
     def holds(self, address: IpAddress) -> bool:
-        """Whether it is one of them, or another on the same line, such as the router's. Of one that
-        is valid there alone, whether it holds the MAC of a device."""
+        """Whether it is one of them, or stands for one, or is another on the same line, such as the
+        router's. Of one that is valid there alone, whether it holds the MAC of a device."""
         if address in self.addresses or address.version == 4:
             return address in self.addresses
+        if any(one in self.addresses for one in inside(address)):
+            return True
         first, second = divmod(int(address), 1 << 64)
         return first >> (64 - _LINE) in self.lines or (
             first == _LINK_LOCAL and second >> 24 & 0xFFFF == 0xFFFE

@@ -6,7 +6,7 @@ two IPv4 addresses everywhere and no IPv6 address, so an IPv6 answer for it show
 address made up this way is no sign of a lying resolver.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
 import msgspec
@@ -71,6 +71,13 @@ def is_made_up(address: str, prefixes: tuple[str, ...]) -> bool:
     if WITHHELD in prefixes:
         return True
     return any(parsed in net for net in (WELL_KNOWN_PREFIX, *map(IPv6Network, prefixes)))
+
+
+def inside(address: IPv6Address) -> Iterator[IPv4Address]:
+    """Every IPv4 address that an IPv6 one may stand for, whatever the prefix of the network's NAT64
+    is; most of them are none."""
+    found = address.ipv4_mapped, address.sixtofour, *(_embedded(address, n) for n in _WHERE)
+    return (one for one in found if one is not None)
 
 
 def _embedded(address: IPv6Address, length: int) -> IPv4Address | None:

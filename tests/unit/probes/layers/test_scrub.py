@@ -13,7 +13,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from probes.layers.scrub import PLACEHOLDER, Scrubber, scrub_observation
+from probes.layers.scrub import PLACEHOLDER, Scrubber, scrub_observation, scrub_observations
 from probes.measurement import (
     AnyObservation,
     DnsAnswer,
@@ -376,6 +376,32 @@ def test_an_ipv4_address_in_an_ipv6_one_is_the_same() -> None:
     assert scrubber.is_own("198.51.100.7")
     assert scrubber.text("198.51.100.7 c6336407 ::ffff:c633:6407") == " ".join([PLACEHOLDER] * 3)
     assert scrubber.text("::ffff:cb00:710a") == "::ffff:cb00:710a"
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "64:ff9b::198.51.100.7",
+        "64:ff9b:1::c633:6407",
+        "2001:db8:122:344:c6:3364:700:0",
+        "2001:db8:122:c633:64:700::",
+        "2002:c633:6407::1",
+    ],
+)
+def test_an_ipv6_address_that_stands_for_our_ipv4_one_goes(written: str) -> None:
+    """A DNS64 makes an IPv6 address of an answer with ours, which has ours in it: at the end, or
+    where RFC 6052 puts it behind a prefix of the network's own. So has one of 6to4."""
+    scrubber = Scrubber(["198.51.100.7"], tested=[written, "64:ff9b::198.51.100.8"])
+    assert scrubber.address(written) == "::"
+    assert scrubber.text(f"at {ipaddress.IPv6Address(written)}.") == f"at {PLACEHOLDER}."
+    assert scrubber.address("64:ff9b::198.51.100.8") == "64:ff9b::198.51.100.8"
+    answer = DnsAnswer(delay=0.1, rcode="NOERROR", addresses=(written,))
+    seen = DnsObservation(
+        start=0.0, duration=0.1, name="x.com", rtype="AAAA", resolver="r", answers=(answer,)
+    )
+    (kept,) = scrub_observations((seen,), scrubber)
+    assert isinstance(kept, DnsObservation)
+    assert kept.answers[0].addresses == ("::",)
 
 
 def test_a_link_local_address_goes_with_or_without_its_zone() -> None:
