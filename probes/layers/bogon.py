@@ -16,8 +16,6 @@ _FAKE = tuple(map(ipaddress.ip_network, ("198.18.0.0/15", "fc00::/18")))
 connect to it through a proxy."""
 
 NO_NAT64 = Nat64()
-_ANY_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-"""RFC 6052 section 2.1."""
 _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
 """RFC 4291 section 2.4: IANA gave out no other addresses. The rest is reserved, and some of it ends
 at IPv4 addresses (::/96, 64:ff9b:1::/48)."""
@@ -49,9 +47,7 @@ class BogonList:
         return self._known(str(address))
 
     def _holds(self, address: str) -> bool:
-        parsed = ipaddress.ip_address(address)
-        if isinstance(parsed, ipaddress.IPv6Address):
-            parsed = self._nat64.original(parsed) or _ipv4_in(parsed) or parsed
+        parsed = end_of(address, self._nat64)
         if any(parsed.version == net.version and parsed in net for net in self._allow):
             return False
         # Python counts multicast, and what is reserved in IPv6, as global: no service has one.
@@ -60,11 +56,13 @@ class BogonList:
         return not parsed.is_global or parsed.is_multicast or reserved or special
 
 
-def _ipv4_in(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
-    """The IPv4 address that packets to this one end at: mapped, 6to4, or by any NAT64."""
-    if address in _ANY_NAT64:
-        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-    return address.ipv4_mapped or address.sixtofour
+def end_of(address: str, nat64: Nat64 = NO_NAT64) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """The address that packets to this one end at: of an IPv6 one that stands for an IPv4 one
+    (mapped, 6to4, by this NAT64, or by any with the well-known prefix) that."""
+    parsed = ipaddress.ip_address(address)
+    if isinstance(parsed, ipaddress.IPv6Address):
+        return nat64.original(parsed) or parsed.ipv4_mapped or parsed.sixtofour or parsed
+    return parsed
 
 
 def is_fake(address: str) -> bool:

@@ -12,7 +12,7 @@ import msgspec
 
 from probes.catalog.catalog import Endpoint
 from probes.catalog.endpoint_kinds import DATAGRAM_KINDS, EndpointKind
-from probes.layers.bogon import NO_NAT64, BogonList
+from probes.layers.bogon import NO_NAT64, BogonList, end_of
 from probes.layers.dns import DnsLookup
 from probes.layers.dns_message import Reply
 from probes.layers.http import HttpClient
@@ -145,9 +145,10 @@ class VantageContext(ABC):
         host's network may have public addresses too, behind a filter that lets us through."""
         if endpoint not in self.ordered:
             return True
-        if address in self._public_only or self._is_beside_us(address):
+        end = str(end_of(address, self.nat64))
+        if address in self._public_only or self._is_beside_us(end):
             return False
-        return self.limits.reaches(endpoint, address)
+        return self.limits.reaches(endpoint, end)
 
     def _is_beside_us(self, address: str) -> bool:
         network = routed_network(address)

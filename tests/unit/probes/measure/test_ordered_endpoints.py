@@ -2,6 +2,7 @@
 and no address of anybody's many times."""
 
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 
 import pytest
 
@@ -103,6 +104,34 @@ async def test_attack_an_ordered_name_that_leads_to_the_hosts_public_addresses(
     reached = [(await one.measure(target(f"https://{name}/"))).reached for name in names]
     assert reached == [True, False, False]
     assert network.connects == [(elsewhere, 443)]
+
+
+@pytest.mark.parametrize("written", ["::ffff:93.184.216.", "64:ff9b::93.184.216.", "2002:5db8:d8"])
+async def test_attack_an_ordered_name_that_leads_to_the_hosts_ipv4_network_by_ipv6(
+    written: str,
+) -> None:
+    """An IPv6 answer may stand for an IPv4 address: the machine, or a translator, sends packets for
+    it to that one. It is no way around what holds for that one, nor a second address of it."""
+    mine, beside = (
+        str(ip_address(f"{written}{end}"))
+        for end in (("01::1", "22::1") if written.startswith("2002") else ("1", "34"))
+    )
+    network = ScriptedNetwork(own={"ipv4": "10.0.0.5", "ipv6": "2a02:8108:77::5"})
+    for name, address in (("ours.example", beside), ("ours.test.example", mine)):
+        network.resolver(RESOLVER).answers(name, "A", DnsReply())
+        network.resolver(RESOLVER).answers(name, "AAAA", DnsReply(addresses=(address,)))
+        network.peer(address, 443, WEB)
+    there = [target("https://ours.example/"), target("https://ours.test.example/")]
+    one = ordered(network, *(each.endpoint.id for each in there))
+    one.heard_exit("93.184.216.1")
+    assert not any([(await one.measure(each)).reached for each in there])
+    assert network.connects == []
+    # Where the host is elsewhere, each of them counts as the one address that it stands for.
+    one = ordered(network, *(each.endpoint.id for each in there))
+    for number in range(MOST_PER_ADDRESS):
+        assert one.limits.reaches(f"https://{number}.example/", "93.184.216.34")
+    assert not (await one.measure(there[0])).reached
+    assert network.connects == []
 
 
 async def test_attack_hundreds_of_ordered_names_at_one_address() -> None:
