@@ -27,6 +27,9 @@ from probes.sockets.network import Network
 from probes.sockets.system_resolvers import ResolverAddress
 from probes.vantage import Resolver, VantagePoint
 
+_RESOLVERS_ASKED = 2
+"""As many as a measurement asks for a name."""
+
 AskingDoh = AbstractAsyncContextManager[Callable[[str, str], Awaitable[Reply]]]
 """Name and record type → reply, over HTTPS. Raises as `probes.measure.doh.asking_doh` does."""
 
@@ -105,12 +108,13 @@ class VantageContext(ABC):
         """Learn how the network's NAT64 makes up addresses, and use that from now on.
 
         `alone`: no IPv4 works. Returns the prefixes in CIDR notation; none where there is no NAT64
-        or it is hidden, as by a proxy; `withheld` for one that would show our own address.
+        or it is hidden, as by a proxy; `withheld` for one that would show our own address. Where no
+        resolver answers, what was known stays.
         """
         own: set[str] = set()
-        found: tuple[str, ...] = ()
-        resolvers = self.resolvers()[:1] if not self.vantage.egress.proxied else ()
-        for resolver in resolvers:
+        prefixes: tuple[ipaddress.IPv6Network, ...] = ()
+        proxied = self.vantage.egress.proxied
+        for resolver in self.resolvers()[:_RESOLVERS_ASKED] if not proxied else ():
             lookup = DnsLookup(
                 self.network,
                 resolver,
@@ -126,7 +130,11 @@ class VantageContext(ABC):
                 found = (await lookup.replies())["AAAA"]
             finally:
                 lookup.close()
-        self.translate(Nat64(learn(found), alone))
+            if lookup.answered:
+                prefixes = learn(found)
+                break
+            prefixes = self.nat64.prefixes
+        self.translate(Nat64(prefixes, alone))
         return tuple(
             WITHHELD if any(_in_same_network(address, prefix) for address in own) else str(prefix)
             for prefix in self.nat64.prefixes
@@ -168,6 +176,7 @@ class VantageContext(ABC):
                 now=self.now,
             )
             self._bootstrap.exits = self.exits
+        self._bootstrap.translate(self.nat64)
         return self._bootstrap
 
 
