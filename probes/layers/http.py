@@ -68,13 +68,26 @@ def _written(url: str, headers: tuple[tuple[str, str], ...]) -> bytes:
     return b"\r\n".join(lines) + b"\r\n\r\n"
 
 
+def _parser(reader: object) -> httptools.HttpResponseParser:
+    """A parser that takes what browsers take, such as lines that end without a carriage return:
+    boxes that write block pages get such things wrong."""
+    parser = httptools.HttpResponseParser(reader)
+    parser.set_dangerous_leniencies(
+        lenient_headers=True,
+        lenient_chunked_length=True,
+        lenient_optional_cr_before_lf=True,
+        lenient_spaces_after_chunk_size=True,
+    )
+    return parser
+
+
 class _Response:
     """Reads one response; httptools' parser calls the `on_` methods."""
 
     def __init__(self) -> None:
         # Parser and response hold each other until Python searches for garbage: a stream kept here
         # would stay in memory with its TLS buffers.
-        self._parser = httptools.HttpResponseParser(self)
+        self._parser = _parser(self)
         self._chunks: list[bytes] = []
         self._headers_complete = False
         self._complete = False
@@ -185,7 +198,7 @@ class _Answers:
     """Counts the responses of one connection; httptools' parser calls the `on_` methods."""
 
     def __init__(self) -> None:
-        self._parser = httptools.HttpResponseParser(self)
+        self._parser = _parser(self)
         self.whole = 0
 
     def on_message_complete(self) -> None:

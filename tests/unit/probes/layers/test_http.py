@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probes.layers.http import BROWSER, HttpClient, exchange
+from probes.layers.http import BROWSER, HttpClient, exchange, repeat
 from probes.layers.http_exchange import Exchange
 from probes.testing import (
     HANG,
@@ -249,6 +249,30 @@ async def test_what_is_not_http_is_malformed(replies: bytes) -> None:
     answer = await answer_to(replies)
     assert answer.failure is not None
     assert answer.failure.startswith("unknown_failure: MalformedReplyError")
+
+
+@pytest.mark.parametrize(
+    "replies",
+    [
+        b"HTTP/1.1 403 Forbidden\nContent-Type: text/html\nContent-Length: 7\n\nblocked",
+        b"HTTP/1.1 403 Forbidden\r\nContent-Type: text/html\nContent-Length: 7\r\n\nblocked",
+        b"HTTP/1.1 403 Forbidden\r\nServer: a\r\n box\r\nContent-Length: 7\r\n\r\nblocked",
+        b"HTTP/1.1 403 Forbidden\r\nServer: \x01\r\nContent-Length: 7\r\n\r\nblocked",
+        (
+            b"HTTP/1.1 403 Forbidden\r\nContent-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n"
+            b"7  \r\nblocked\r\n0\r\n\r\n"
+        ),
+    ],
+)
+async def test_what_browsers_read_in_spite_of_its_faults_is_read(replies: bytes) -> None:
+    """Boxes that write block pages and portals get line ends, folded lines, odd characters or two
+    lengths wrong, and people see their pages all the same."""
+    answer = await answer_to(replies, trusted=False)
+    assert (answer.failure, answer.status, answer.body) == (None, 403, b"blocked")
+    scripted = ScriptedNetwork()
+    scripted.peer("203.0.113.10", 443, Peer(replies=(replies + replies,)))
+    stream = await scripted.connect("203.0.113.10", 443)
+    assert await repeat(HttpClient(), stream, URL, 2, headers=BROWSER, timeout=1.0) == (None, True)
 
 
 async def test_a_head_that_never_ends_is_left() -> None:
