@@ -9,7 +9,8 @@ from probes.layers.nat64 import Nat64
 from probes.sockets.system_resolvers import is_loopback
 
 NOWHERE = frozenset(("0.0.0.0", "::"))  # noqa: S104 # nobody listens there
-"""Answers of those who let a name lead nowhere: censors, and filters at home."""
+"""Answers of those who let a name lead nowhere: censors, and filters at home. In what is kept they
+also stand for the vantage's own addresses. Whoever dials one reaches the machine itself."""
 
 _FAKE = tuple(map(ipaddress.ip_network, ("198.18.0.0/15", "fc00::/18")))
 """From which Clash, sing-box, Surge, V2Ray and others give each name an address of its own, to

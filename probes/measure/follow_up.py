@@ -523,7 +523,8 @@ def _questions(context: VantageContext, plan: FollowUpPlan, origin: float) -> li
     if plan.only_http3:
         return [] if proxied else [_Http3(context, plan, origin)]
     if plan.flows_at:
-        return [_Flows(context, plan, origin)] if context.settings.innocuous and not proxied else []
+        asks = context.settings.innocuous and not proxied and plan.flows_at not in NOWHERE
+        return [_Flows(context, plan, origin)] if asks else []
     asked: list[_Question] = []
     if plan.tls and not is_literal(plan.host):
         if context.settings.innocuous and (plan.failed_addresses or proxied):

@@ -7,6 +7,7 @@ import msgspec
 
 from probes.catalog.endpoint_kinds import EndpointKind
 from probes.failure_strings import TIMEOUTS, UNANSWERED, Failure
+from probes.layers.bogon import NOWHERE
 from probes.layers.http_answer import offers_http3
 from probes.measure.other_hello import other_hello
 from probes.measurement import (
@@ -89,7 +90,9 @@ def plan_follow_up(
         if isinstance(o, TlsObservation) and o.failure and o.server_name == host.rstrip(".")
     ]
     answering = {address for control in controls for address in answering_addresses(control)}
-    unreached = [o.address for o in connected if o.failure in UNANSWERED]
+    unreached = [
+        o.address for o in connected if o.failure in UNANSWERED and o.address not in NOWHERE
+    ]
     unreached.sort(key=lambda address: address not in answering)
     handshakes = [o for o in failed.observations if isinstance(o, TlsObservation) and not o.reason]
     silent = {o.address for o in handshakes if o.failure in TIMEOUTS}
@@ -102,7 +105,8 @@ def plan_follow_up(
     sources = controls if dials_known else ()
     known = [address for control in sources for address in _addresses_seen(control, host)]
     tls = endpoint.kind in (EndpointKind.HTTPS, EndpointKind.TLS) or bool(refused)
-    failed_addresses = first_of_families(filter(None, refused or asked), PER_FAMILY)
+    failed_at = [address for address in refused or asked if address and address not in NOWHERE]
+    failed_addresses = first_of_families(failed_at, PER_FAMILY)
     return FollowUpPlan(
         target=target,
         host=host,

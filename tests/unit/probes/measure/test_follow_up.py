@@ -15,7 +15,7 @@ from probes.failure_strings import Failure
 from probes.layers.http import HttpClient
 from probes.measure.flow_counts import FIRST_FLOWS
 from probes.measure.follow_up import ADVERTISERS, follow_up
-from probes.measure.follow_up_plan import FollowUpPlan, plan_follow_up, plan_http3
+from probes.measure.follow_up_plan import FollowUpPlan, plan_flows, plan_follow_up, plan_http3
 from probes.measure.follow_up_reasons import Reason
 from probes.measure.prober import Prober
 from probes.measure.small_segments import SMALL_SEGMENT
@@ -31,7 +31,7 @@ from probes.measurement import (
 )
 from probes.settings import FOLLOW_UP_DEADLINE, ProbeSettings
 from probes.sockets.system_resolvers import ResolverAddress
-from probes.target import Target
+from probes.target import Dial, Target
 from probes.testing import (
     HANG,
     TLS_1_3,
@@ -222,6 +222,24 @@ def test_attack_addresses_that_only_a_collector_names_are_not_dialled() -> None:
     kept = plan_follow_up(TARGET, failed, (seen,), elsewhere="e.example", dials_known=False)
     assert (kept.known_elsewhere, kept.given) == ((), (GIVEN,))
     assert plan_follow_up(TARGET, failed, (seen,), elsewhere="").known_elsewhere == (TRUE, TRUE_3)
+
+
+async def test_attack_a_name_that_leads_to_ourselves_leads_no_question_to_the_machine() -> None:
+    """In place of the vantage's own public address stands the unspecified one, at which the machine
+    itself answers: a server on it got all handshakes, and its answers counted as evidence."""
+    zero, zeros = "0.0.0.0", "::"
+    failed = look(
+        dns(addresses=(zero,)),
+        tcp("generic_timeout_error", address=zero),
+        tcp(address=zeros),
+        tls("connection_reset", address=zeros),
+    )
+    network = world()
+    for address in (zero, zeros):
+        network.peer(address, 443, WELL)
+    await asked(network, planned(failed))
+    await asked(network, plan_flows(TARGET, Dial(host="x.com", port=443, addresses=(zeros,))))
+    assert not {zero, zeros} & {address for address, _ in network.connects}
 
 
 def test_one_address_of_each_family() -> None:
