@@ -218,16 +218,18 @@ async def repeat(
     url: str,
     count: int,
     *,
+    most: int,
     headers: Mapping[str, str],
     timeout: float,  # noqa: ASYNC109 # a failure by our deadline is data here, not an exception
 ) -> tuple[str | None, bool]:
     """GET `url` again `count` times at once (RFC 9112 section 9.3.2) over a connection whose last
-    answer lasts. Answers are read and forgotten.
+    answer lasts. Answers are read and forgotten, and left once `most` bytes of them came.
 
     The failure, and whether the connection may carry more: servers close one after so many
     requests, which is none. Never raises for network failures.
     """
     answers = _Answers()
+    left = most
     try:
         async with asyncio.timeout(timeout):
             await stream.send(client.request(url, headers) * count)
@@ -236,6 +238,9 @@ async def repeat(
                 if not data:
                     return None, False
                 answers.feed(data)
+                left -= len(data)
+                if left <= 0:
+                    return None, False
     except (OSError, MalformedReplyError) as error:
         return failure_of(error), False
     return None, True

@@ -197,13 +197,19 @@ class _Round(MeasurementRun):
         each, made, several = max(LEAST_ANSWER, counted.total), 1, AT_ONCE
         more, failure = True, None
         while more and failure is None and counted.total < plan.bytes_wanted:
-            missing = math.ceil((plan.bytes_wanted - counted.total) / each)
-            count = min(several, missing, MOST_REQUESTS - made)
+            left = plan.bytes_wanted - counted.total
+            count = min(several, math.ceil(left / each), MOST_REQUESTS - made)
             if not count:
                 break
             began = loop.time()
             failure, more = await repeat(
-                client, counted, endpoint.id, count, headers=headers, timeout=until - began
+                client,
+                counted,
+                endpoint.id,
+                count,
+                most=left,
+                headers=headers,
+                timeout=until - began,
             )
             made += count
             if loop.time() - began < SOON:

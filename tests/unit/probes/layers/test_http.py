@@ -272,7 +272,8 @@ async def test_what_browsers_read_in_spite_of_its_faults_is_read(replies: bytes)
     scripted = ScriptedNetwork()
     scripted.peer("203.0.113.10", 443, Peer(replies=(replies + replies,)))
     stream = await scripted.connect("203.0.113.10", 443)
-    assert await repeat(HttpClient(), stream, URL, 2, headers=BROWSER, timeout=1.0) == (None, True)
+    again = repeat(HttpClient(), stream, URL, 2, most=9999, headers=BROWSER, timeout=1.0)
+    assert await again == (None, True)
 
 
 async def test_a_head_that_never_ends_is_left() -> None:

@@ -184,6 +184,16 @@ async def test_a_short_answer_is_requested_again_until_enough_came() -> None:
     assert len(stream.sent) < 260 * requests
 
 
+async def test_a_long_answer_after_a_short_one_is_left_in_time() -> None:
+    """A server that asks for patience first, and then sends the object to each of the requests made
+    at once, took as many bytes of the day as the line carries until the deadline."""
+    scripted = network(Peer(replies=(*answer(300), *answer(5_000_000) * 4)))
+    plan = msgspec.structs.replace(PLAN, variants=(TRANSFER_TARGET,))
+    seen = transfers(await made_on(scripted, plan))[TRANSFER_TARGET]
+    assert seen.failure is None
+    assert seen.bytes_wanted <= seen.bytes_read <= seen.bytes_wanted + 32 * 1024
+
+
 async def test_a_server_that_ends_a_connection_has_said_enough() -> None:
     """Servers close a connection after so many requests. That is no failure, nor is one that wants
     no second request asked for one."""
