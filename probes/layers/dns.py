@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Callable
 
 from probes.failure_strings import Failure
-from probes.layers.dns_message import TYPES, Reply, decode_reply, encode_query
+from probes.layers.dns_message import Reply, decode_reply, encode_query
 from probes.measurement import LATE_ANSWER, DnsAnswer, DnsObservation
 from probes.sockets.failure_mapping import MalformedReplyError, PeerClosedError, failure_of
 from probes.sockets.network import Datagrams, Network, Stream, receive_exactly
@@ -71,10 +71,8 @@ class _Question:
         return self.ready.done() if self.late is None else self.late.done()
 
     def is_answered_by(self, reply: Reply, name: str) -> bool:
-        """Whether `reply` is to one of the queries sent; errors may omit the question."""
-        if reply.id not in self.ids:
-            return False
-        return not reply.name or (reply.name == name and reply.qtype == TYPES[self.rtype])
+        """Whether `reply` is to one of the queries sent."""
+        return reply.id in self.ids and reply.is_about(name, self.rtype)
 
 
 class DnsLookup:
@@ -96,7 +94,6 @@ class DnsLookup:
         self._network = network
         self._resolver = resolver
         self._name = name
-        self._asked = name.lower().rstrip(".")
         self._timeout = timeout
         self._window = window
         self._origin = origin
@@ -157,7 +154,7 @@ class DnsLookup:
             # Whoever can garble a reply can also drop it: keep waiting for an honest one.
             return
         for question in self._questions:
-            if question.is_answered_by(reply, self._asked):
+            if question.is_answered_by(reply, self._name):
                 self._record(question, reply)
                 return
 
@@ -289,6 +286,6 @@ async def ask_over_stream(stream: Stream, name: str, rtype: str) -> Reply:
     await stream.send(len(query).to_bytes(2, "big") + query)
     length = int.from_bytes(await receive_exactly(stream, 2), "big")
     reply = decode_reply(await receive_exactly(stream, length))
-    if reply.id != query_id:
+    if reply.id != query_id or not reply.is_about(name, rtype):
         raise MalformedReplyError("reply to another query")
     return reply

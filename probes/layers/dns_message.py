@@ -40,6 +40,12 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     addresses: tuple[str, ...]
     cnames: tuple[str, ...]
 
+    def is_about(self, name: str, rtype: str) -> bool:
+        """Whether it answers the question for that name and record type; errors may omit the
+        question."""
+        asked = name.lower().rstrip(".")
+        return not self.name or (self.name == asked and self.qtype == TYPES[rtype])
+
 
 def encode_query(query_id: int, name: str, rtype: str) -> bytes:
     """A recursive query for `name`. Raises ValueError for a name that DNS cannot carry."""

@@ -42,6 +42,9 @@ async def _reply(server: Fetcher, url: str, name: str, rtype: str) -> Reply:
     try:
         if answer.status != 200:
             raise MalformedReplyError("the DoH server refused the question")
-        return decode_reply(answer.body)
+        reply = decode_reply(answer.body)
+        if not reply.is_about(name, rtype):
+            raise MalformedReplyError("the DoH server answered another question")
     except MalformedReplyError as error:
         raise ReportedError(str(error), Failure.DNS_SERVER_MISBEHAVING) from error
+    return reply

@@ -223,6 +223,20 @@ async def test_over_a_stream_the_reply_must_be_ours() -> None:
         stream.close()
 
 
+@pytest.mark.parametrize("other", [("y.com", "A"), ("x.com", "AAAA")])
+async def test_over_a_stream_the_reply_must_be_to_our_question(other: tuple[str, str]) -> None:
+    """The addresses of another name would look like a lie about ours."""
+
+    def confused(query: dns.message.Message) -> Sequence[dns.message.Message]:
+        return [answer(dns.message.make_query(*other, id=query.id), V4 if other[1] == "A" else V6)]
+
+    async with resolving(lambda _: [], confused) as port:
+        stream = await network().connect("127.0.0.1", port)
+        with pytest.raises(MalformedReplyError):
+            await ask_over_stream(stream, "X.com.", "A")
+        stream.close()
+
+
 async def test_closing_early_leaves_nothing_registered() -> None:
     """A lookup closed early leaves neither socket nor timer; closing it again is safe."""
     async with resolving(lambda _: []) as port:

@@ -123,7 +123,7 @@ def doh(reply: DnsReply) -> Callable[[bytes], bytes]:
     """A DNS-over-HTTPS server with this answer to a question for A."""
 
     def answer(sent: bytes) -> bytes:
-        path = sent.split(b" ", 2)[1].decode()
+        path = sent.rpartition(b"GET ")[2].split(b" ", 1)[0].decode()
         text = parse_qs(urlsplit(path).query)["dns"][0]
         query = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
         wanted = query[-4:-2] == b"\x00\x01"  # record type A

@@ -17,6 +17,7 @@ from probes.catalog.catalog import Endpoint
 from probes.catalog.endpoint_kinds import EndpointKind
 from probes.catalog.endpoint_text import parse_endpoint
 from probes.layers.dns import RESOLUTION_DELAY
+from probes.layers.dns_message import encode_query
 from probes.layers.http import HttpClient
 from probes.measure.follow_up_reasons import Reason
 from probes.measure.line_pace import FEWEST
@@ -1356,8 +1357,7 @@ def doh_says(*replies: DnsReply) -> Peer:
 
     def answering(reply: DnsReply) -> Callable[[bytes], bytes]:
         def said(sent: bytes) -> bytes:
-            target = sent.split(b" ", 2)[1].decode()
-            text = target.partition("?dns=")[2]
+            text = sent.rpartition(b"?dns=")[2].split(b" ", 1)[0].decode()
             query = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
             body = encode_reply(query, reply)
             return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body
@@ -1381,6 +1381,18 @@ async def test_a_resolver_over_https_is_asked_and_labelled_as_itself() -> None:
         ("x.com", DOH_URL, "doh", None)
     }
     assert seen(measurement, TcpObservation)[0].address == V4
+
+
+async def test_a_resolver_over_https_answers_the_question_that_was_asked() -> None:
+    """The answer to another question, as from a cache on the way, gives no address."""
+    network = scripted(DOH_ADDRESS, name="dns.example")
+    stale = encode_reply(encode_query(0, "y.com", "A"), DnsReply(addresses=(V4,)))
+    network.peer(DOH_ADDRESS, 443, doh_says(DnsReply(raw=stale), DnsReply()))
+    network.peer(V4, 443, WEB)
+    measurement = await measure(network, resolver=Resolver(url=DOH_URL))
+    assert network.connects == [(DOH_ADDRESS, 443)]
+    found = {o.rtype: (o.failure, o.answers) for o in seen(measurement, DnsObservation)}
+    assert found["A"] == ("dns_server_misbehaving", ())
 
 
 async def test_a_resolver_over_https_that_hangs_up_is_asked_again() -> None:
