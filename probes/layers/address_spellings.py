@@ -48,7 +48,8 @@ class Own(msgspec.Struct, frozen=True, kw_only=True):
         router's. Of one that is valid there alone, whether it holds the MAC of a device."""
         if address in self.addresses or address.version == 4:
             return address in self.addresses
-        if any(one in self.addresses for one in inside(address)):
+        # Private ones tell nobody anything, and a server's may have the same digits in it.
+        if any(one in self.addresses and not one.is_private for one in inside(address)):
             return True
         first, second = divmod(int(address), 1 << 64)
         return first >> (64 - _LINE) in self.lines or (
