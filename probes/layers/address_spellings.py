@@ -34,6 +34,9 @@ class Own(msgspec.Struct, frozen=True, kw_only=True):
     """The vantage's own addresses and the patterns that recognise them."""
 
     addresses: frozenset[IpAddress]
+    public_v4: frozenset[IpAddress] = frozenset()
+    """The IPv4 ones that tell anything: a server's IPv6 address may hold a private one by chance.
+    """
     lines: frozenset[int] = frozenset()
     """The first bits of the public IPv6 ones."""
     written: re.Pattern[str] | None = None
@@ -48,8 +51,7 @@ class Own(msgspec.Struct, frozen=True, kw_only=True):
         router's. Of one that is valid there alone, whether it holds the MAC of a device."""
         if address in self.addresses or address.version == 4:
             return address in self.addresses
-        # Private ones tell nobody anything, and a server's may have the same digits in it.
-        if any(one in self.addresses and not one.is_private for one in inside(address)):
+        if self.public_v4 and not self.public_v4.isdisjoint(inside(address)):
             return True
         first, second = divmod(int(address), 1 << 64)
         return first >> (64 - _LINE) in self.lines or (
@@ -89,6 +91,7 @@ def spellings_of(addresses: frozenset[IpAddress]) -> Own:
     needles = {*(text.encode() for text in texts), *(one.packed for one in addresses)}
     return Own(
         addresses=addresses,
+        public_v4=frozenset(a for a in addresses if a.version == 4 and not a.is_private),
         lines=frozenset(int(address) >> (128 - _LINE) for address in public),
         written=re.compile(_by_first(plain)),
         encoded=re.compile("|".join(encoded)),

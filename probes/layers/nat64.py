@@ -6,7 +6,8 @@ two IPv4 addresses everywhere and no IPv6 address, so an IPv6 answer for it show
 address made up this way is no sign of a lying resolver.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
 import msgspec
@@ -73,11 +74,12 @@ def is_made_up(address: str, prefixes: tuple[str, ...]) -> bool:
     return any(parsed in net for net in (WELL_KNOWN_PREFIX, *map(IPv6Network, prefixes)))
 
 
-def inside(address: IPv6Address) -> Iterator[IPv4Address]:
+@lru_cache(maxsize=4096)
+def inside(address: IPv6Address) -> frozenset[IPv4Address]:
     """Every IPv4 address that an IPv6 one may stand for, whatever the prefix of the network's NAT64
     is; most of them are none."""
     found = address.ipv4_mapped, address.sixtofour, *(_embedded(address, n) for n in _WHERE)
-    return (one for one in found if one is not None)
+    return frozenset(one for one in found if one is not None)
 
 
 def _embedded(address: IPv6Address, length: int) -> IPv4Address | None:
