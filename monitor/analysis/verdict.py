@@ -24,6 +24,10 @@ class State(StrEnum):
     INSUFFICIENT = "insufficient"
 
 
+ACCUSED = (State.BLOCKED, State.THROTTLED, State.PARTIAL, State.DEGRADED)
+"""States that show a block, or a part of one."""
+
+
 class Evidence(StrEnum):
     """How well a verdict is supported."""
 
@@ -235,3 +239,22 @@ class PlatformVerdict(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     def until(self) -> datetime:
         """A moment by which all deciding attempts had ended."""
         return self.measured_until or self.judged_at
+
+    @property
+    def blocked_all_the_same(self) -> tuple[FunctionVerdict, ...]:
+        """Its functions that are blocked or slow by evidence that counts, while it is undecided or
+        down; the best known first, and QUIC last. While it is down, less than conclusive evidence
+        may show the same outage."""
+        if self.state not in (State.INSUFFICIENT, State.DOWN):
+            return ()
+        least = Evidence.CONCLUSIVE if self.state is State.DOWN else Evidence.STRONG
+        found = (
+            one
+            for one in self.functions
+            if one.measurement
+            and one.state in ACCUSED
+            and EVIDENCE_ORDER[one.evidence] >= EVIDENCE_ORDER[least]
+        )
+        return tuple(
+            sorted(found, key=lambda one: (one.method == "quic", -EVIDENCE_ORDER[one.evidence]))
+        )

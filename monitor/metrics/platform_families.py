@@ -14,10 +14,12 @@ FAMILIES = Families()
 
 @FAMILIES.vantage_info("platform", "method", "sub_method", "meaning", "meaning_past")
 def platform_blocked_method(view: VantageView, at: datetime) -> Rows:
-    """Method by which a platform is blocked, partial, degraded or throttled at a vantage."""
+    """Method by which a platform, or while it is undecided or down a function of it, is blocked,
+    partial, degraded or throttled at a vantage."""
     for verdict in view.counted_at(at):
-        if verdict.state in SIGNS:
-            method, sub_method = verdict.method, verdict.sub_method
+        shown = (verdict,) if verdict.state in SIGNS else verdict.blocked_all_the_same[:1]
+        for one in shown:
+            method, sub_method = one.method, one.sub_method
             meaning = method_label(method, sub_method)
             past = method_label(method, sub_method, past=True)
             yield (verdict.platform, method, sub_method, meaning, past), 1

@@ -12,7 +12,7 @@ import msgspec
 from monitor.analysis.coverage import Coverage
 from monitor.analysis.events.event import Event, EventKind, EventState
 from monitor.analysis.measurement_summary import host_of
-from monitor.analysis.verdict import PlatformVerdict, State
+from monitor.analysis.verdict import ACCUSED, PlatformVerdict, State
 from monitor.export.public_view import earlier
 from monitor.metrics.snapshot import Snapshot, VantageView
 from monitor.wording.failures_and_methods import method_name
@@ -32,7 +32,6 @@ WORST_FIRST = (
 _RANK = {str(state): rank for rank, state in enumerate(WORST_FIRST)}
 
 _OF_A_COUNTRY = (EventKind.SHUTDOWN, EventKind.INTERNATIONAL_CUT, EventKind.ALLOWLIST)
-_ACCUSED = (State.BLOCKED, State.THROTTLED, State.PARTIAL, State.DEGRADED)
 _LOST_NAMED = 3
 Network = tuple[str, int, str]
 """Country, AS number and name."""
@@ -167,7 +166,7 @@ def _cell(
                 name
                 for v in deciding
                 for function in v.functions
-                if function.state in _ACCUSED
+                if function.state in ACCUSED
                 for name in function.names
             )
         ),

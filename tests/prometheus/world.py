@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
+import msgspec
+
 from monitor.analysis.events.event import Event, EventState, NetworkStatus, Scope
 from monitor.analysis.transfer_verdict import Spread, TransferClass, TransferVerdict
 from monitor.analysis.verdict import (
@@ -305,6 +307,33 @@ def cycle(
         platforms=tuple(verdict(point, name, why, at) for name, why in accused.items()),
         transfers=transfers,
     )
+
+
+def pictures_blocked(
+    point: VantagePoint,
+    state: State,
+    evidence: Evidence = Evidence.CONCLUSIVE,
+    method: tuple[str, str] = ("tls", "reset"),
+    at: datetime = NOW,
+) -> Cycle:
+    """A cycle in which X's site is in this state, undecided or down, and so is X; its pictures are
+    cut off with this evidence."""
+    made = cycle(point, accusations={"x": (state, "", "")}, at=at)
+    platforms = []
+    for one in made.platforms:
+        media = FunctionVerdict(
+            function="media",
+            core=False,
+            state=State.BLOCKED,
+            method=method[0],
+            sub_method=method[1],
+            evidence=evidence,
+            measurement="m-media",
+        )
+        others = one.functions[:-1]
+        changed = msgspec.structs.replace(one, functions=(*others, media))
+        platforms.append(changed if one.platform == "x" else one)
+    return msgspec.structs.replace(made, platforms=tuple(platforms))
 
 
 def transfer(point: VantagePoint, platform: str, ratio: float) -> TransferVerdict:

@@ -27,7 +27,6 @@ import msgspec
 from monitor.analysis.events.event import Scope, greatest, widest
 from monitor.analysis.events.pace import Pace
 from monitor.analysis.events.sequential_test import (
-    STRONG,
     Detector,
     DetectorSettings,
     Kind,
@@ -40,9 +39,8 @@ from monitor.analysis.events.settings import SILENT_INTERVALS
 from monitor.analysis.judge.rules.part_fails import SOME_ADDRESSES
 from monitor.analysis.judge.rules.table import UNSETTLED
 from monitor.analysis.trust import Voice, network_key
-from monitor.analysis.verdict import EVIDENCE_ORDER, Evidence, PlatformVerdict, State
+from monitor.analysis.verdict import ACCUSED, EVIDENCE_ORDER, Evidence, PlatformVerdict, State
 
-_ACCUSED = (State.BLOCKED, State.THROTTLED, State.PARTIAL, State.DEGRADED)
 _SCOPES = {State.DEGRADED: Scope.PARTIAL, State.PARTIAL: Scope.SOME}
 _OWN_TEST = ("quic", "throttling")
 """Methods whose absence not every cycle tests: see `FunctionVerdict.tested`."""
@@ -198,7 +196,7 @@ def observe(stream: Stream, verdict: PlatformVerdict, settings: DetectorSettings
         pace = pace.reported(verdict.started_at, settings.base_interval)
     settings = stream.settings(settings)
     detector = update(stream.detector, reading, settings)
-    accuses = detector.onset_latest is not None and verdict.state in _ACCUSED
+    accuses = detector.onset_latest is not None and verdict.state in ACCUSED
     clears = verdict.state is State.OK and detector is not stream.detector
     run = stream.run
     if accuses:
@@ -220,17 +218,10 @@ def _of_functions(verdict: PlatformVerdict) -> PlatformVerdict:
     """The verdict itself; for a platform that is undecided or down and of which a function is
     blocked or slow, what that function's verdict says. Its test was made at some moment of the
     cycle."""
-    if verdict.state not in (State.INSUFFICIENT, State.DOWN):
-        return verdict
-    enough = (Evidence.CONCLUSIVE,) if verdict.state is State.DOWN else STRONG
-    accused = [
-        function
-        for function in verdict.functions
-        if function.measurement and function.state in _ACCUSED and function.evidence in enough
-    ]
+    accused = verdict.blocked_all_the_same
     if not accused:
         return verdict
-    best = max(accused, key=lambda one: (one.method != "quic", EVIDENCE_ORDER[one.evidence]))
+    best = accused[0]
     return msgspec.structs.replace(
         verdict,
         state=State.DEGRADED,
@@ -273,7 +264,7 @@ def _open(verdict: PlatformVerdict) -> dict[str, datetime]:
 
 def _accused(verdict: PlatformVerdict) -> Iterator[str]:
     """What an accusing verdict accuses, by the names of `_open`."""
-    functions = [function for function in verdict.functions if function.state in _ACCUSED]
+    functions = [function for function in verdict.functions if function.state in ACCUSED]
     core = [function for function in functions if function.core]
     for function in functions if verdict.state is State.DEGRADED else core or functions:
         yield (
@@ -296,7 +287,7 @@ def _stalls(verdict: PlatformVerdict) -> Iterator[str]:
     """After about how many bytes transfers stall, as `throttling.stall_16k`: in powers of two, for
     one censor's count differs a little from one connection to the next."""
     for function in verdict.functions:
-        if function.state in _ACCUSED and function.stalled_after:
+        if function.state in ACCUSED and function.stalled_after:
             kilobytes = 2 ** max(0, round(math.log2(function.stalled_after / 1024)))
             yield f"throttling.stall_{kilobytes}k"
 
@@ -316,7 +307,7 @@ def _run(stream: Stream, detector: Detector, verdict: PlatformVerdict) -> Run:
         last=verdict.since,
         methods=methods,
         functions=tuple(
-            sorted(n for r in verdict.functions if r.state in _ACCUSED for n in r.names)
+            sorted(n for r in verdict.functions if r.state in ACCUSED for n in r.names)
         ),
         evidence=verdict.evidence,
         scope=_SCOPES.get(verdict.state, Scope.FULL),

@@ -13,7 +13,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from monitor.analysis.events.event import EventState, Scope
-from monitor.analysis.verdict import State, VantageState
+from monitor.analysis.verdict import Evidence, State, VantageState
 from monitor.budget.budget import Effort
 from monitor.budget.bytes_used import bytes_of
 from monitor.metrics.all_families import families
@@ -101,6 +101,24 @@ def test_methods_are_those_of_each_network() -> None:
     assert count(publisher, info) == 2
     said = "connections are reset when the platform's name appears"
     assert value(publisher, info, vantage="khi-ptcl", meaning=said) == 1
+
+
+@pytest.mark.parametrize("state", [State.INSUFFICIENT, State.DOWN])
+@pytest.mark.parametrize("evidence", list(Evidence))
+def test_a_blocked_function_tells_its_method_while_the_core_is_undecided(
+    state: State, evidence: Evidence
+) -> None:
+    """It is an event, whose alert names how each network blocks it: an empty answer reads as none
+    at this moment. What makes no event tells none."""
+    publisher = world.publisher()
+    publisher.publish(world.pictures_blocked(PTCL, state, evidence), [])
+    tells = (
+        (Evidence.CONCLUSIVE,) if state is State.DOWN else (Evidence.STRONG, Evidence.CONCLUSIVE)
+    )
+    info = value(
+        publisher, "platform_blocked_method_info", method="tls", sub_method="reset", **X_AT_PTCL
+    )
+    assert info == (1 if evidence in tells else None)
 
 
 def test_function_states_tell_which_part() -> None:
