@@ -1,14 +1,14 @@
 """`shutwatch once`: measure and judge one cycle from every vantage, and store nothing."""
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
 
 from monitor.analysis.transfer_verdict import Spread, TransferVerdict
-from monitor.analysis.verdict import PlatformVerdict, State, VantageState
+from monitor.analysis.verdict import ACCUSED, PlatformVerdict, State, VantageState
 from monitor.cli.bars import Bar, progress_bars
 from monitor.cli.counts import counted
 from monitor.cli.options import JsonOption, MeasuringConfigOption, load_settings_of_vantages
@@ -199,8 +199,29 @@ def _reason(verdict: PlatformVerdict) -> str:
             if function.accused
         )
     if verdict.rule_id.startswith("vantage."):
-        return verdict.rule_id  # its meaning is printed once, above the table
-    functions = ", ".join(n for r in verdict.functions if r.state is not State.OK for n in r.names)
+        # Its meaning is printed once, above the table.
+        return " ".join((verdict.rule_id, *_blocked_all_the_same(verdict)))
+    functions = ", ".join(_decided_by(verdict))
     if part := extent(words_in(), verdict):
         functions = f"{functions}, {part}"
-    return f"{functions}: {RULE_MEANINGS.get(verdict.rule_id, '')} [dim]({verdict.rule_id})[/dim]"
+    meaning = f"{RULE_MEANINGS.get(verdict.rule_id, '')} [dim]({verdict.rule_id})[/dim]"
+    return " ".join((f"{functions}: {meaning}", *_blocked_all_the_same(verdict)))
+
+
+def _decided_by(verdict: PlatformVerdict) -> Sequence[str]:
+    """The functions of which the rule speaks: where none is undecided as the platform is, that is
+    one of which some groups are blocked, for the sake of its others."""
+    functions = verdict.functions
+    if verdict.state in ACCUSED:
+        return [n for one in functions if one.state in ACCUSED for n in one.names]
+    alike = [one.function for one in functions if one.state is verdict.state]
+    return alike or [one.function for one in functions if one.core and one.groups]
+
+
+def _blocked_all_the_same(verdict: PlatformVerdict) -> Iterator[str]:
+    """Sentences about functions of an undecided platform that are blocked for certain."""
+    words = words_in()
+    for function in verdict.blocked_all_the_same:
+        how = method_and_name(words, method_name(function.method, function.sub_method))
+        names, grade = ", ".join(function.names), grade_in_words(words, function.evidence)
+        yield f"{names}: {STATES[function.state]}, {how}, evidence {grade}."
