@@ -53,6 +53,8 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
     """Methods of blocking, as `method.sub_method`."""
     functions: tuple[str, ...] = ()
     """Functions that are blocked or slow in that state, by names as events have them."""
+    functions_state: str = ""
+    """Their worst state where the platform itself is undecided or down; else empty."""
     lost: tuple[str, ...] = ()
     """Hosts that are blocked or slow in functions that work without them; a few of many."""
     event: Event | None = None
@@ -152,6 +154,14 @@ def _cell(
         by_network[network] = worst((state, by_network.get(network, state)))
     state = worst(by_network.values())
     deciding = [verdict for _, verdict in seen if verdict is not None and verdict.state == state]
+    all_the_same = [one for verdict in deciding for one in verdict.blocked_all_the_same]
+    accused = all_the_same or [
+        one
+        for verdict in deciding
+        if state in ACCUSED
+        for one in verdict.functions
+        if one.state in ACCUSED
+    ]
     return Cell(
         platform=name,
         title=title,
@@ -159,17 +169,14 @@ def _cell(
         networks=sum(one == state for one in by_network.values()),
         of=len(by_network),
         methods=tuple(
-            dict.fromkeys(method_name(v.method, v.sub_method) for v in deciding if v.method)
-        ),
-        functions=tuple(
             dict.fromkeys(
-                name
-                for v in deciding
-                for function in v.functions
-                if function.state in ACCUSED
-                for name in function.names
+                method_name(one.method, one.sub_method)
+                for one in (*deciding, *all_the_same)
+                if one.method
             )
         ),
+        functions=tuple(dict.fromkeys(name for one in accused for name in one.names)),
+        functions_state=worst(one.state for one in all_the_same) if all_the_same else "",
         lost=tuple(
             dict.fromkeys(
                 host_of(endpoint)

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from monitor.analysis.events.event import EventState
-from monitor.analysis.verdict import State, VantageState
+from monitor.analysis.verdict import Evidence, State, VantageState
 from monitor.config.settings import ServerSettings
 from monitor.keys.passwords import digest
 from monitor.metrics.publisher import Publisher
@@ -158,6 +158,23 @@ async def test_the_matrix_says_each_state_as_a_word() -> None:
     said = {platform: cell for _, platform, cell in cells}
     assert "blocked 2 of 3 networks" in said["X"]
     assert said["YouTube"] == "ok"
+
+
+@pytest.mark.parametrize("state", [State.INSUFFICIENT, State.DOWN])
+async def test_what_is_blocked_is_not_told_to_be_undecided_or_down(state: State) -> None:
+    """Pictures beside a site of which nothing is known, or that is down everywhere: the cell named
+    them as if they were."""
+    publisher = world.publisher(vantages=(FIELD[0], *world.CONTROL))
+    publisher.publish(world.pictures_blocked(FIELD[0], state), [])
+    for path in ("/", "/countries/PK"):
+        text = (await get(publisher, path)).text
+        cells = {platform: plain(f"<body>{cell}") for _, platform, cell in CELL.findall(text)}
+        assert cells["X"].strip() == f"{STATES[state]} tls. reset blocked: pictures and videos"
+    publisher.publish(world.pictures_blocked(FIELD[0], state, Evidence.WEAK), [])
+    cells = {
+        name: plain(f"<body>{one}") for _, name, one in CELL.findall((await get(publisher)).text)
+    }
+    assert cells["X"].strip() == STATES[state], "not enough to accuse anybody"
 
 
 async def test_countries_are_in_the_order_of_their_names() -> None:
