@@ -28,7 +28,7 @@ from monitor.report.tables import short
 from monitor.report.time_slots import Slot
 
 MIXED = "#762a83"
-"""Open in one test and blocked or slowed down in another, within one slot."""
+"""Open in one test and blocked or slowed down in another, within one slot; or blocked in part."""
 SLOWED = "#e08214"
 _MOST_LANES = 24
 _MOST_POINTS = 120
@@ -101,7 +101,7 @@ def _timeline(
         Key(words.gettext("blocked"), BLOCKED),
         Key(words.gettext("slowed down"), SLOWED),
         Key(words.gettext("open"), OPEN),
-        Key(words.gettext("open in part or at times"), MIXED),
+        Key(words.gettext("failed at times or for a part"), MIXED),
         Key(words.gettext("undecided"), UNDECIDED),
         Key(words.gettext("nothing known"), NO_DATA),
     )
@@ -124,7 +124,7 @@ def _bars(slots: Sequence[Slot], width: timedelta) -> list[Bar]:
 
 
 def _colour(slot: Slot) -> str:
-    if slot.in_part or (slot.open and (slot.blocked or slot.throttled)):
+    if slot.in_part or slot.all_the_same or (slot.open and (slot.blocked or slot.throttled)):
         return MIXED
     if slot.blocked or slot.throttled:
         return BLOCKED if slot.blocked else SLOWED

@@ -66,8 +66,10 @@ class Lane(msgspec.Struct, frozen=True, kw_only=True):
     blocked: int
     throttled: int
     in_part: int
-    """Verdicts that some functions, addresses or connections are blocked, and not all."""
+    """Verdicts that some functions, addresses or connections are blocked, and not all, or that
+    nothing is known of the others."""
     undecided: int
+    """Verdicts that do not decide on the platform as a whole."""
     vantages: frozenset[str]
     """Those that measured, as far as single verdicts are left."""
     by_hour: int = 0

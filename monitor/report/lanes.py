@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from monitor.analysis.coverage import Cause, Tallies
-from monitor.analysis.verdict import State
+from monitor.analysis.verdict import PlatformVerdict, State
 from monitor.report.findings import Lane, Network, Wanted
 from monitor.report.time_slots import Slots
 from probes.vantage import VantageRole
@@ -22,6 +22,8 @@ class Lanes:
     def __init__(self, slots: Slots) -> None:
         self.slots = slots
         self.states: dict[Network, Counter[State]] = {}
+        self.all_the_same: Counter[Network] = Counter()
+        """Undecided verdicts by which a function is blocked all the same."""
         self.vantages: dict[Network, set[str]] = {}
         self.times: dict[Network, tuple[datetime, datetime]] = {}
         self.gaps: dict[Network, timedelta] = {}
@@ -31,12 +33,16 @@ class Lanes:
         self.versions: set[str] = set()
         self.tallies = Tallies()
 
-    def add(self, network: Network, at: datetime, state: State) -> None:
+    def add(self, network: Network, at: datetime, verdict: PlatformVerdict) -> None:
         """One verdict."""
+        state = verdict.state
         gap = at - self.times[network][1] if network in self.gaps else timedelta()
         self.gaps[network] = max(self.gaps.get(network, timedelta()), gap)
         self.kept_from = self.kept_from or at
         self._count(network, (at, at), {state: 1})
+        if verdict.blocked_all_the_same:
+            self.all_the_same[network] += 1
+            self.slots.count_blocked_all_the_same(network, at)
 
     def _count(
         self, network: Network, span: tuple[datetime, datetime], states: Mapping[State, int]
@@ -67,7 +73,7 @@ class Lanes:
                 verdicts=states.total(),
                 blocked=states[State.BLOCKED],
                 throttled=states[State.THROTTLED],
-                in_part=states[State.DEGRADED] + states[State.PARTIAL],
+                in_part=states[State.DEGRADED] + states[State.PARTIAL] + self.all_the_same[network],
                 undecided=states[State.INSUFFICIENT],
                 vantages=frozenset(self.vantages.get(network, ())),
                 by_hour=self.by_hour[network],
@@ -93,7 +99,7 @@ async def lanes_of(store: Store, wanted: Wanted, interval: float) -> Lanes:
             if one.vantage_role == VantageRole.FIELD:
                 network = (one.asn, one.network)
                 # The time of the measurement, not of the verdict: events go by that clock.
-                lanes.add(network, one.started_at, one.state)
+                lanes.add(network, one.started_at, one)
                 lanes.tallies.add(one)
                 lanes.vantages.setdefault(network, set()).add(one.vantage)
                 lanes.versions.add(one.rules_version)

@@ -380,8 +380,10 @@ def _timeline(words: Words, findings: Findings, title: str) -> Block:
 def _lane_sentences(words: Words, findings: Findings) -> Iterator[str]:
     for lane in findings.lanes[:12]:
         names = {"network": lane_name(words, lane), "verdicts": verdicts(words, lane.verdicts)}
-        if lane.undecided == lane.verdicts:
+        if lane.undecided == lane.verdicts and not lane.in_part:
             yield words.gettext("%(network)s: %(verdicts)s, and none was decided.", **names)
+        elif lane.undecided == lane.verdicts:
+            pass  # Blocked in part, and else nothing is known.
         elif lane.undecided:
             yield words.gettext(
                 "%(network)s: blocked in %(x)s of %(decided)s that were decided, of %(verdicts)s.",

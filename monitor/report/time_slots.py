@@ -21,6 +21,8 @@ class Slot(msgspec.Struct, frozen=True):
     blocked: int
     throttled: int
     down: int
+    all_the_same: int = 0
+    """Verdicts that say neither, by which a function is blocked all the same."""
 
     @property
     def undecided(self) -> int:
@@ -48,6 +50,7 @@ _GROUP = {
     State.DOWN: "down",
     State.INSUFFICIENT: "undecided",
 }
+_ALL_THE_SAME = "all_the_same"
 
 
 class Slots:
@@ -69,6 +72,10 @@ class Slots:
         for state, number_of in states.items():
             counts[_GROUP[state]] += number_of
 
+    def count_blocked_all_the_same(self, network: tuple[int, str], at: datetime) -> None:
+        """Note of a verdict that was counted, undecided or down, that a function is blocked."""
+        self._counts[network][(at - self._origin) // self.width][_ALL_THE_SAME] += 1
+
     def _double(self) -> None:
         self.width *= 2
         for network, slots in self._counts.items():
@@ -83,12 +90,13 @@ class Slots:
             Slot(
                 start=self._origin + number * self.width,
                 end=self._origin + (number + 1) * self.width,
-                verdicts=counts.total(),
+                verdicts=counts.total() - counts[_ALL_THE_SAME],
                 open=counts["open"] + counts["partial"],
                 in_part=counts["partial"],
                 blocked=counts["blocked"],
                 throttled=counts["throttled"],
                 down=counts["down"],
+                all_the_same=counts[_ALL_THE_SAME],
             )
             for number, counts in sorted(self._counts.get(network, {}).items())
         )

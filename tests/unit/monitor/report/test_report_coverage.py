@@ -12,13 +12,14 @@ import pytest
 from typer.testing import CliRunner
 
 from monitor.analysis.events.event import Event, Stretch
-from monitor.analysis.verdict import State, VantageState
+from monitor.analysis.verdict import Evidence, FunctionVerdict, State, VantageState
 from monitor.cli.main import app
 from monitor.report.build import NothingKnownError, build
+from monitor.report.charts import MIXED, charts
 from monitor.report.collect import gather
 from monitor.report.compose import document
 from monitor.report.findings import Imprint, Wanted
-from monitor.report.names_between_marks import unmarked
+from monitor.report.names_between_marks import report_words, unmarked
 from monitor.wording.languages import LANGUAGES, Language
 from probes.measurement import Purpose
 from probes.vantage import VantageRole
@@ -147,6 +148,45 @@ async def test_a_block_that_no_control_confirms_is_never_called_no_block(tmp_pat
     assert "blocked in 0" not in text
     assert "No block" not in title + text
     assert "controls themselves" not in text
+
+
+@pytest.mark.parametrize("state", [State.INSUFFICIENT, State.DOWN])
+async def test_a_block_of_pictures_is_told_where_the_site_is_undecided(
+    state: State, tmp_path: Path
+) -> None:
+    """The event is confirmed by these verdicts: a report that says of them that none was decided,
+    and draws them as nothing known, refutes it."""
+    pictures = FunctionVerdict(
+        function="media",
+        core=False,
+        state=State.BLOCKED,
+        method="tls",
+        sub_method="reset",
+        evidence=Evidence.CONCLUSIVE,
+        measurement="m",
+    )
+    made = [undecided(n, "control.missing") for n in range(12)]
+    cycles = [
+        msgspec.structs.replace(
+            cycle,
+            platforms=tuple(
+                msgspec.structs.replace(one, state=state, functions=(pictures,))
+                for one in cycle.platforms
+            ),
+        )
+        for cycle in made
+    ]
+    store = await stored(*cycles)
+    _, text = await said(store, tmp_path)
+    assert "blocked in part in 12 verdicts" in text
+    assert "and none was decided." not in text
+    (again := tmp_path / "again").mkdir()
+    findings = await gather(store, HOUR, again, 300.0)  # type: ignore[arg-type]
+    (lane,) = findings.lanes
+    drawn = dict(charts(report_words(), findings, "X"))["timeline"].panels[0].lanes[0]
+    assert {bar.colour for bar in drawn.bars} == {MIXED}
+    assert {slot.share_open for slot in lane.slots} <= {None, 0.0}, "nobody knows that it works"
+    assert sum(slot.verdicts for slot in lane.slots) == 12
 
 
 async def test_a_control_that_is_configured_is_not_said_to_be_missing(tmp_path: Path) -> None:
