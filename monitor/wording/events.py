@@ -98,6 +98,9 @@ def headline(words: Words, event: Event, titles: Mapping[str, str]) -> str:
 def what_happened(words: Words, event: Event, titles: Mapping[str, str]) -> str:
     """What happened where, without a full stop."""
     certainty = certainty_of(event)
+    if event.kind in _OF_COUNTRY and certainty is Certainty.IS and event.untold:
+        was = claim(words, event, titles, Certainty.WAS)
+        return words.gettext("%(was)s; whether this goes on is not known", was=was)
     what = claim(words, event, titles, certainty)
     unconfirmed = (Certainty.DISMISSED, Certainty.WITHDRAWN)
     if event.kind is not EventKind.BLOCK or certainty in unconfirmed:
@@ -323,12 +326,8 @@ _PARTLY_CUT: Mapping[Certainty, str] = {
     ),
 }
 """The same, and a cut, with some networks that are spared or tell nothing."""
-_OF_SOME_NETWORKS = (
-    EventKind.SHUTDOWN,
-    EventKind.INTERNATIONAL_CUT,
-    EventKind.ALLOWLIST,
-    EventKind.SEEN_BY_VOLUNTEERS,
-)
+_OF_COUNTRY = (EventKind.SHUTDOWN, EventKind.INTERNATIONAL_CUT, EventKind.ALLOWLIST)
+_OF_SOME_NETWORKS = (*_OF_COUNTRY, EventKind.SEEN_BY_VOLUNTEERS)
 """Kinds that may spare networks: what was so on some of them was not so in the whole country."""
 
 

@@ -118,7 +118,8 @@ class NetworkStatus(msgspec.Struct, frozen=True, kw_only=True, rename={"stretche
     recovering: bool = False
     """Open again, not yet often enough to be sure."""
     unobserved: bool = False
-    """Blocked at the last observation, which is too old to count."""
+    """Blocked at the last observation, which is too old to count, or after which tests say
+    nothing."""
     stretches: tuple[Stretch, ...] = ()
     """When it blocked, oldest first; of a very long list the first and the newest."""
     pattern: str = ""
@@ -207,6 +208,13 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     def sure(self) -> bool:
         """Whether it was confirmed, and is not merely suspected to have come back."""
         return self.confirmed_at is not None and self.state is not EventState.SUSPECTED
+
+    @property
+    def untold(self) -> bool:
+        """Whether it goes on though none of its networks is known to be affected now: tests at one
+        at least say nothing."""
+        seen = any(network.blocked_now for network in self.networks)
+        return self.active and not seen and any(one.unobserved for one in self.networks)
 
     @property
     def networks_affected(self) -> tuple[int, ...]:

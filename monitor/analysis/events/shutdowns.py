@@ -77,7 +77,9 @@ def take_in(
         other = _countrywide(event, events)
         concerned = _concerned(event, view)
         if other is None and _unclear(event, concerned):
-            events[subject] = event
+            events[subject] = untold = _untold(event, concerned)
+            if untold != event:
+                changes.append(Change(name="", event=untold))
             continue
         change = _close(event, concerned, health.at, other)
         closings.append(change)
@@ -210,7 +212,7 @@ def _passing(finding: Finding, before: Iterable[str]) -> tuple[str, ...]:
 
 
 def _networks(finding: Finding, before: Iterable[NetworkStatus]) -> tuple[NetworkStatus, ...]:
-    statuses = {(n.asn, n.network): msgspec.structs.replace(n, blocked_now=False) for n in before}
+    statuses = {(n.asn, n.network): _past(n) for n in before}
     ours = finding.kind is EventKind.VANTAGE_SILENT
     for report in (r for r in finding.reports if r.field or not ours):
         statuses[report.asn, report.network] = NetworkStatus(
@@ -222,6 +224,20 @@ def _networks(finding: Finding, before: Iterable[NetworkStatus]) -> tuple[Networ
         )
         statuses.setdefault((report.asn, report.network), seen)
     return tuple(statuses[key] for key in sorted(statuses))
+
+
+def _past(network: NetworkStatus, *, unobserved: bool = False) -> NetworkStatus:
+    return msgspec.structs.replace(network, blocked_now=False, unobserved=unobserved)
+
+
+def _untold(event: Event, concerned: Iterable[VantageReport]) -> Event:
+    """An event of which nobody can tell whether it is over. It was last known to be so when it was
+    last updated."""
+    unclear = {(s.asn, s.network) for s in concerned if s.condition is Reachability.UNCLEAR}
+    networks = (
+        _past(n, unobserved=n.affected and (n.asn, n.network) in unclear) for n in event.networks
+    )
+    return msgspec.structs.replace(event, networks=tuple(networks))
 
 
 def _concerned(event: Event, view: View) -> list[VantageReport]:
@@ -274,7 +290,7 @@ def _close(
             # Two kinds of loss do not overlap.
             known = max(event.onset_latest, min(known, other.onset_earliest or known))
         bounds = (known, None)
-    networks = tuple(msgspec.structs.replace(n, blocked_now=False) for n in event.networks)
+    networks = tuple(map(_past, event.networks))
     change = closed(msgspec.structs.replace(event, networks=networks), *bounds, now)
     if first is None or change.name != "ended":
         return change

@@ -18,6 +18,7 @@ from tests.worlds.notify_world import CYBER, JAZZ, ONSET, PTCL, TITLES, block, e
 
 MINUTE = timedelta(minutes=1)
 OPEN_AGAIN = replace(JAZZ, blocked_now=False)
+UNTOLD = replace(PTCL, blocked_now=False, unobserved=True)
 
 
 def stretch(since: int, until: int | None, **changes: Any) -> Stretch:
@@ -66,6 +67,19 @@ def over(kind: EventKind, *networks: NetworkStatus, **changes: Any) -> Event:
         (
             shutdown(networks=(PTCL, JAZZ)),
             "Pakistan is cut off from the internet: every tested network is offline",
+        ),
+        # While all its networks are behind login pages, nobody knows that they are offline.
+        (
+            shutdown(networks=(UNTOLD,)),
+            "Pakistan was cut off from the internet; whether this goes on is not known",
+        ),
+        (
+            shutdown(methods=("shutdown.no_names",), networks=(UNTOLD,)),
+            "In Pakistan no name resolved on any tested network; whether this goes on is not known",
+        ),
+        (
+            shutdown(networks=(UNTOLD, JAZZ)),
+            "Pakistan is cut off from the internet: 1 of 2 tested networks are offline",
         ),
         # Once it is over, it was on as many networks as were told while it lasted.
         (

@@ -486,6 +486,29 @@ def test_what_all_vantages_cannot_tell_for_a_while_is_one_event(lost: str, betwe
     assert event.end_earliest == at(5) + timedelta(seconds=1), "the last moment known to be lost"
 
 
+@pytest.mark.parametrize("lost", ["o", "c", "w", "r"])
+def test_no_network_is_told_to_be_lost_while_none_can_tell(lost: str) -> None:
+    """All on a login page for hours after a shutdown: none is known to be offline, nor to be back,
+    and what lasted longer than is known would count as such."""
+    story = {"a": f"..{lost * 4}{'p' * 20}", "b": f"..{lost * 5}{'p' * 19}", "n": "." * 26}
+    state, changes = tell(**story)
+    (event,) = state.events.values()
+    assert event.state is EventState.CONFIRMED
+    assert event == changes[-1].event
+    assert [(one.affected, one.blocked_now, one.unobserved) for one in event.networks] == [
+        (True, False, True)
+    ] * 2
+    assert event.untold
+    assert event.updated_at <= at(7) + timedelta(seconds=1)
+    assert sum(change.event == event for change in changes) == 1
+    _, changes = tell(a=f"{story['a']}{lost}", b=f"{story['b']}{lost}", n=f"{story['n']}.")
+    assert [one.blocked_now for one in last(changes).networks] == [True, True]
+    assert not any(one.unobserved for one in last(changes).networks)
+    over = last(tell(a=f"{story['a']}..", b=f"{story['b']}..", n="." * 28)[1])
+    assert over.state is EventState.ENDED
+    assert not any(one.unobserved for one in over.networks)
+
+
 def test_a_list_is_not_over_while_one_of_its_networks_cannot_tell() -> None:
     """Each network has its own list: one that is back says nothing of one on a login page."""
     story = {"a": "..wwww......", "b": "..wwwwpppp..", "n": "." * 12}
