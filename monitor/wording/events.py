@@ -132,9 +132,11 @@ def as_last_seen(words: Words, event: Event, was: str) -> str:
 
 
 def unseen(words: Words, was: str) -> str:
-    """What was blocked, where no network that blocked it last is tested any more: it may have been
-    found open before that, too few times to be over."""
-    return words.gettext("%(was)s; no longer tested where it was last blocked", was=was)
+    """What was blocked, where no network that blocked it last is tested any more, or tests there
+    tell nothing: it may have been found open before that, too few times to be over."""
+    return words.gettext(
+        "%(was)s; no recent test tells how it is where it was last blocked", was=was
+    )
 
 
 def seems_over(event: Event) -> bool:

@@ -63,7 +63,7 @@ EVENT_STATE_MEANINGS: Mapping[str, str] = {
     EventState.SUSPECTED: N_("A lead, not a finding: wait until it is confirmed."),
     EventState.CONFIRMED: N_("Seen too often to be explained by chance."),
     EventState.RECOVERING: N_("It works again, but not yet for long enough to call it over."),
-    EventState.UNOBSERVED: N_("It is no longer tested where it was last blocked."),
+    EventState.UNOBSERVED: N_("No recent test tells how it is where it was last blocked."),
     EventState.ENDED: N_("It is over."),
     EventState.DISMISSED: N_("It was suspected but never confirmed, and the signs went away."),
     EventState.WITHDRAWN: N_(

@@ -117,12 +117,12 @@ def test_the_first_line_says_what_is_known_now() -> None:
 
     unseen = about(CONFIRMED, "X", "X Corp.", state="unobserved")
     opening = about(CONFIRMED, "TikTok", "ByteDance", state="recovering")
-    assert heading(unseen) == "no longer tested: X"
+    assert heading(unseen) == "no longer observed: X"
     assert heading(opening) == "seem to work again: TikTok"
-    assert heading(STORIES["slowed"][0], unseen) == "slowed down: YouTube; no longer tested: X"
+    assert heading(STORIES["slowed"][0], unseen) == "slowed down: YouTube; no longer observed: X"
     assert heading(*STORIES["partly-open"]) == (
         "blocked: Facebook, Messenger; seem to work again: Instagram, YouTube; "
-        "no longer tested: Threads"
+        "no longer observed: Threads"
     )
 
 

@@ -351,7 +351,7 @@ async def test_quiet_hours_hold_what_may_not_wake_anybody(make: Callable[..., Wo
     ("state", "said"),
     [
         (EventState.RECOVERING, "seems to work again"),
-        (EventState.UNOBSERVED, "; no longer tested where it was last blocked"),
+        (EventState.UNOBSERVED, "; no recent test tells how it is where it was last blocked"),
     ],
 )
 async def test_what_waited_is_told_as_it_is_by_then(

@@ -41,6 +41,8 @@ HOSTILE = (
     "Subject: `x`\x00\x1b[31m <b>&lt;</b> \ud800 ```\u2028{{template}} $(id)"
 )
 
+NO_TEST_TELLS = "no recent test tells how it is where it was last blocked"
+
 
 def say(*several: NoticeContent, public_url: str = "") -> Message:
     """The message of what is to be told."""
@@ -101,7 +103,7 @@ def test_a_confirmed_block_says_all_there_is_to_know() -> None:
         (
             NoticeKind.CONFIRMED,
             found_open(),
-            "Confirmed: X was blocked in Pakistan; no longer tested where it was last blocked",
+            f"Confirmed: X was blocked in Pakistan; {NO_TEST_TELLS}",
         ),
         (NoticeKind.SPREAD, block(), "More networks: X is blocked in Pakistan"),
         (
@@ -122,7 +124,7 @@ def test_a_confirmed_block_says_all_there_is_to_know() -> None:
         (
             NoticeKind.ENDED,
             found_open(EventState.ENDED),
-            "Over: X was blocked in Pakistan; no longer tested where it was last blocked",
+            f"Over: X was blocked in Pakistan; {NO_TEST_TELLS}",
         ),
         (
             NoticeKind.DISMISSED,

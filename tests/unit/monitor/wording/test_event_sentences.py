@@ -14,6 +14,8 @@ from monitor.wording.changes import change_in_words
 from monitor.wording.events import began, condition, length, what_happened
 from monitor.wording.states import state_and_meaning
 from monitor.wording.words import words_in
+from tests.unit.monitor.analysis.events.test_events import told
+from tests.unit.monitor.analysis.events.test_undecided_functions import story
 from tests.worlds.notify_world import CYBER, JAZZ, ONSET, PTCL, TITLES, block, entry, shutdown
 
 MINUTE = timedelta(minutes=1)
@@ -228,3 +230,15 @@ def test_no_length_and_no_evidence_are_told_of_what_was_none(state: EventState) 
     told = "\n".join(event_lines(message_words("en"), event))
     assert "How: " in told
     assert "vidence" not in told
+
+
+def test_tests_that_tell_nothing_are_not_said_to_be_missing() -> None:
+    """Pictures are blocked, and then each test of them is undecided, as behind a login page."""
+    event = told(story("..." + 15 * "p" + 40 * "i")).only
+    assert event.state is EventState.UNOBSERVED
+    assert what_happened(words_in(), event, TITLES).endswith(
+        "; no recent test tells how it is where it was last blocked"
+    )
+    assert state_and_meaning(words_in(), event) == (
+        "no longer observed: No recent test tells how it is where it was last blocked."
+    )

@@ -59,7 +59,10 @@ def test_a_headline_says_since_when_it_is_blocked_again() -> None:
     ("state", "said"),
     [
         (EventState.RECOVERING, "seems to work again; blocked from"),
-        (EventState.UNOBSERVED, "no longer tested where it was last blocked; blocked from"),
+        (
+            EventState.UNOBSERVED,
+            "no recent test tells how it is where it was last blocked; blocked from",
+        ),
     ],
 )
 def test_since_never_follows_that_it_works(state: EventState, said: str) -> None:
@@ -83,7 +86,7 @@ async def test_what_was_found_open_is_not_said_to_have_been_blocked_when_last_te
         assert "not open when last tested" not in said, surface
         assert "nobody saw" not in said, surface
     assert "open when last tested" in seen["page"]
-    assert "no longer tested where it was last blocked" in seen["headline"]
+    assert "no recent test tells how it is where it was last blocked" in seen["headline"]
     assert (
         "Ended: not certain: last blocked at 18:26:00 UTC on 17 Feb 2024 (23:26:00 in Karachi), "
         "then found open, and no longer tested"
