@@ -162,19 +162,15 @@ def _cell(
         for one in verdict.functions
         if one.state in ACCUSED
     ]
+    methods = [(one.method, one.sub_method) for one in deciding]
+    methods += [(one.method, one.sub_method) for one in all_the_same]
     return Cell(
         platform=name,
         title=title,
         state=state,
         networks=sum(one == state for one in by_network.values()),
         of=len(by_network),
-        methods=tuple(
-            dict.fromkeys(
-                method_name(one.method, one.sub_method)
-                for one in (*deciding, *all_the_same)
-                if one.method
-            )
-        ),
+        methods=tuple(dict.fromkeys(method_name(*one) for one in methods if one[0])),
         functions=tuple(dict.fromkeys(name for one in accused for name in one.names)),
         functions_state=worst(one.state for one in all_the_same) if all_the_same else "",
         lost=tuple(

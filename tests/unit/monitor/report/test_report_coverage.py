@@ -181,7 +181,7 @@ async def test_a_block_of_pictures_is_told_where_the_site_is_undecided(
     assert "blocked in part in 12 verdicts" in text
     assert "and none was decided." not in text
     (again := tmp_path / "again").mkdir()
-    findings = await gather(store, HOUR, again, 300.0)  # type: ignore[arg-type]
+    findings = await gather(store, HOUR, again, 300.0)
     (lane,) = findings.lanes
     drawn = dict(charts(report_words(), findings, "X"))["timeline"].panels[0].lanes[0]
     assert {bar.colour for bar in drawn.bars} == {MIXED}
