@@ -26,6 +26,7 @@ from monitor.report.findings import Findings, Lane
 from monitor.report.names_between_marks import ReportWords, plain
 from monitor.report.tables import short
 from monitor.report.time_slots import Slot
+from monitor.wording.history import FOUND_IN_PART
 
 MIXED = "#762a83"
 """Open in one test and blocked or slowed down in another, within one slot; or blocked in part."""
@@ -101,7 +102,7 @@ def _timeline(
         Key(words.gettext("blocked"), BLOCKED),
         Key(words.gettext("slowed down"), SLOWED),
         Key(words.gettext("open"), OPEN),
-        Key(words.gettext("failed at times or for a part"), MIXED),
+        Key(words.gettext(FOUND_IN_PART), MIXED),
         Key(words.gettext("undecided"), UNDECIDED),
         Key(words.gettext("nothing known"), NO_DATA),
     )

@@ -19,10 +19,11 @@ SPAN_NAMES: Mapping[str, str] = {
 }
 """How far back a history goes."""
 
+FOUND_IN_PART = N_("failed at times or for a part")
 _FOUND: Mapping[str, str] = {
     State.BLOCKED: N_("mostly found blocked"),
     State.THROTTLED: N_("mostly found slowed down"),
-    State.DEGRADED: N_("failed at times or for a part"),
+    State.DEGRADED: FOUND_IN_PART,
     State.DOWN: N_("found down"),
 }
 

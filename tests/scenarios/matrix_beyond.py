@@ -1020,11 +1020,12 @@ BEYOND: tuple[Scenario, ...] = (
     Scenario(
         name="blocked-one-control",
         group="beyond",
-        story="The name is reset here, and one of two controls is refused by the site.",
+        story="The name is reset here, and one of two controls is refused by the site, but answered"
+        " at the address that fails here.",
         ooni=_NEVER,
         network="field",
         build=_block_and_one_control_blocked,
-        answer=blocked("tls.reset", "weak"),
+        answer=blocked("tls.reset", "conclusive"),
         run="two-controls",
     ),
     _in_time(
