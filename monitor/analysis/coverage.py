@@ -12,7 +12,7 @@ from enum import StrEnum
 
 import msgspec
 
-from monitor.analysis.verdict import PlatformVerdict, State
+from monitor.analysis.verdict import ACCUSED, PlatformVerdict, State
 
 HOUR = 3600
 """Seconds."""
@@ -79,9 +79,6 @@ CAUSES: Mapping[str, Cause] = {
 }
 """Rule of an undecided verdict → its cause; every other rule is unclear."""
 
-SIGNS = (State.BLOCKED, State.THROTTLED, State.PARTIAL, State.DEGRADED)
-"""Decided states that show a block, or a part of one."""
-
 
 def cause_of(verdict: PlatformVerdict) -> Cause | None:
     """Why a verdict does not decide whether there is a block; None when it does."""
@@ -143,7 +140,7 @@ class Coverage(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def signs(self) -> int:
         """Decided verdicts that show a block, or a part of one."""
-        return sum(one.states.get(state, 0) for one in self.tallies for state in SIGNS)
+        return sum(one.states.get(state, 0) for one in self.tallies for state in ACCUSED)
 
     @property
     def undecided(self) -> Mapping[Cause, int]:

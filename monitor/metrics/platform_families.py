@@ -3,8 +3,7 @@
 from datetime import datetime
 from math import inf
 
-from monitor.analysis.coverage import SIGNS
-from monitor.analysis.verdict import State
+from monitor.analysis.verdict import ACCUSED, State
 from monitor.metrics.family import PAIR, Families, Rows
 from monitor.metrics.snapshot import Snapshot, VantageView
 from monitor.wording.failures_and_methods import method_label
@@ -17,7 +16,7 @@ def platform_blocked_method(view: VantageView, at: datetime) -> Rows:
     """Method by which a platform, or while it is undecided or down a function of it, is blocked,
     partial, degraded or throttled at a vantage."""
     for verdict in view.counted_at(at):
-        shown = (verdict,) if verdict.state in SIGNS else verdict.blocked_all_the_same[:1]
+        shown = (verdict,) if verdict.state in ACCUSED else verdict.blocked_all_the_same[:1]
         for one in shown:
             method, sub_method = one.method, one.sub_method
             meaning = method_label(method, sub_method)

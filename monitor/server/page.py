@@ -267,7 +267,7 @@ def bar_class(event: Event) -> str:
 def tag_colour(event: Event) -> str:
     """The class of an event's tag: red only for what is certain, and lasts."""
     grave = event.kind in (EventKind.BLOCK, EventKind.SHUTDOWN)
-    if event.state is EventState.CONFIRMED and grave and not event.untold:
+    if event.state is EventState.CONFIRMED and grave and not event.wholly_unobserved:
         return "blocked"
     return "suspected" if event.active else "grey"
 

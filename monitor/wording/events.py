@@ -98,7 +98,7 @@ def headline(words: Words, event: Event, titles: Mapping[str, str]) -> str:
 def what_happened(words: Words, event: Event, titles: Mapping[str, str]) -> str:
     """What happened where, without a full stop."""
     certainty = certainty_of(event)
-    if event.kind in _OF_COUNTRY and certainty is Certainty.IS and event.untold:
+    if event.kind in _OF_COUNTRY and certainty is Certainty.IS and event.wholly_unobserved:
         was = claim(words, event, titles, Certainty.WAS)
         return words.gettext("%(was)s; whether this goes on is not known", was=was)
     what = claim(words, event, titles, certainty)

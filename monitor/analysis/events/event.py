@@ -210,7 +210,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
         return self.confirmed_at is not None and self.state is not EventState.SUSPECTED
 
     @property
-    def untold(self) -> bool:
+    def wholly_unobserved(self) -> bool:
         """Whether it goes on though none of its networks is known to be affected now: tests at one
         at least say nothing."""
         seen = any(network.blocked_now for network in self.networks)

@@ -77,7 +77,7 @@ from enum import StrEnum
 import msgspec
 
 from monitor.analysis.judge.grade_by_sign import NARROWER, llr
-from monitor.analysis.verdict import Evidence, FunctionVerdict, PlatformVerdict, State
+from monitor.analysis.verdict import ACCUSED, Evidence, FunctionVerdict, PlatformVerdict, State
 
 YEAR = 365.25 * 86400
 """Seconds."""
@@ -108,7 +108,6 @@ _UNTOLD_WEAK = frozenset(
     }
 )
 """Methods that do so while evidence is weak, or, as a server near by that speaks no QUIC, ever."""
-_ACCUSED = (State.BLOCKED, State.THROTTLED, State.PARTIAL, State.DEGRADED)
 STRONG = (Evidence.STRONG, Evidence.CONCLUSIVE)
 SHORT = 1.0
 """Score (nats) by which what another vantage must confirm stays below the threshold."""
@@ -657,7 +656,7 @@ def _persistence(verdict: PlatformVerdict) -> Persistence:
         return Persistence.ROUTE if silent and alone else Persistence.NONE
     if verdict.state is State.THROTTLED:
         return Persistence.SLOW
-    if sum(function.state in _ACCUSED for function in verdict.functions) == 1:
+    if sum(function.state in ACCUSED for function in verdict.functions) == 1:
         return Persistence.NARROW
     if verdict.method == "throttling":
         return Persistence.SLOW

@@ -77,9 +77,9 @@ def take_in(
         other = _countrywide(event, events)
         concerned = _concerned(event, view)
         if other is None and _unclear(event, concerned):
-            events[subject] = untold = _untold(event, concerned)
-            if untold != event:
-                changes.append(Change(name="", event=untold))
+            events[subject] = unobserved = _unobserved(event, concerned)
+            if unobserved != event:
+                changes.append(Change(name="", event=unobserved))
             continue
         change = _close(event, concerned, health.at, other)
         closings.append(change)
@@ -230,7 +230,7 @@ def _past(network: NetworkStatus, *, unobserved: bool = False) -> NetworkStatus:
     return msgspec.structs.replace(network, blocked_now=False, unobserved=unobserved)
 
 
-def _untold(event: Event, concerned: Iterable[VantageReport]) -> Event:
+def _unobserved(event: Event, concerned: Iterable[VantageReport]) -> Event:
     """An event of which nobody can tell whether it is over. It was last known to be so when it was
     last updated."""
     unclear = {(s.asn, s.network) for s in concerned if s.condition is Reachability.UNCLEAR}

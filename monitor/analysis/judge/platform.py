@@ -53,6 +53,7 @@ import msgspec
 from monitor.analysis.judge.grade_by_sign import capped, llr
 from monitor.analysis.judge.rules.vantage_explains import FAMILY_MISSING
 from monitor.analysis.verdict import (
+    ACCUSED,
     EVIDENCE_ORDER,
     Evidence,
     FunctionVerdict,
@@ -66,7 +67,6 @@ from probes.measurement import family_of
 
 _BAD = (State.BLOCKED, State.THROTTLED, State.PARTIAL, State.DOWN)
 _WORST_FIRST = (*_BAD, State.INSUFFICIENT, State.DEGRADED, State.OK)
-_ACCUSED = (State.BLOCKED, State.THROTTLED, State.PARTIAL, State.DEGRADED)
 MOST_NAMED = 8
 """Endpoints that a function names at most, since pools are large."""
 _WORKS = (State.OK, State.DEGRADED)
@@ -150,7 +150,7 @@ def roll_up(
         else list(deciding.deciding if deciding is not None else ())
     )
     first = verdicts[0]
-    accused = decider if state in _ACCUSED else None
+    accused = decider if state in ACCUSED else None
     return PlatformVerdict(
         cycle=first.cycle,
         vantage=first.vantage,
@@ -163,7 +163,7 @@ def roll_up(
         method=accused.method if accused else "",
         sub_method=accused.sub_method if accused else "",
         rule_id=decider.rule_id if decider else "look.none",
-        evidence=evidence if state in _ACCUSED else Evidence.NONE,
+        evidence=evidence if state in ACCUSED else Evidence.NONE,
         llr=llr(State.BLOCKED if state in (State.DEGRADED, State.PARTIAL) else state, evidence),
         family=_family_alone(accused, verdicts) if accused and state is State.PARTIAL else "",
         share=accused.share if accused and state is State.PARTIAL else None,
@@ -204,7 +204,7 @@ def _platform_state(judged: Sequence[_Judged]) -> tuple[State, _Judged | None]:
         return State.INSUFFICIENT, msgspec.structs.replace(worst, decider=undecided, deciding=shown)
     if worst is None or worst.state not in _WORKS:
         return (worst.state if worst is not None else State.INSUFFICIENT), worst
-    accused = [function for function in judged if function.state in _ACCUSED]
+    accused = [function for function in judged if function.state in ACCUSED]
     spoiled = min(accused, key=_best_known_first, default=None)
     if spoiled is not None:
         return State.DEGRADED, spoiled
@@ -226,7 +226,7 @@ def _worst(judged: Sequence[_Judged]) -> _Judged | None:
 
 def _worst_first(function: _Judged) -> tuple[int, bool, int, int]:
     rank = _WORST_FIRST.index(function.counts_as)
-    weak = function.counts_as in _ACCUSED and _is_weak(function)
+    weak = function.counts_as in ACCUSED and _is_weak(function)
     counts = max(rank, _WORST_FIRST.index(State.PARTIAL)) if weak else rank
     return counts, weak, rank, -_grade(function)
 
@@ -261,7 +261,7 @@ def _function_verdict(
     others_silent: bool,
     undecided: bool,
 ) -> FunctionVerdict:
-    decider = judged.decider if judged.state in _ACCUSED else None
+    decider = judged.decider if judged.state in ACCUSED else None
     return FunctionVerdict(
         function=judged.function.name,
         core=judged.function.core,
@@ -287,7 +287,7 @@ def _judge_function(
     by_endpoint = {v.endpoint: v for v in verdicts if v.function == function.name}
     pools = [_judge_pool(function, pool, by_endpoint) for pool in function.pools]
     state = _state_of_groups([state for state, _ in pools])
-    counted = [pool for pool in pools if state is not State.DEGRADED or pool[0] in _ACCUSED]
+    counted = [pool for pool in pools if state is not State.DEGRADED or pool[0] in ACCUSED]
     measured = [verdict for _, several in counted for verdict in several]
     named = {endpoint.id for endpoint in function.endpoints}
     slow = [
@@ -312,7 +312,7 @@ def _judge_function(
         decisive = state = State.INSUFFICIENT
         measured = unclear
     decider = _decider(function, measured, decisive)
-    of_rest = (verdict for one, several in pools if one not in _ACCUSED for verdict in several)
+    of_rest = (verdict for one, several in pools if one not in ACCUSED for verdict in several)
     return _Judged(
         rest=tuple(of_rest) if parted and not any(one is State.OK for one, _ in pools) else None,
         function=function,
@@ -323,12 +323,12 @@ def _judge_function(
         groups=tuple(
             group.name
             for group, (one, _) in zip(function.groups, pools, strict=bool(function.groups))
-            if parted and one in _ACCUSED
+            if parted and one in ACCUSED
         ),
         accused=tuple(
             endpoint.id
             for endpoint in function.endpoints
-            if endpoint.id in by_endpoint and by_endpoint[endpoint.id].state in _ACCUSED
+            if endpoint.id in by_endpoint and by_endpoint[endpoint.id].state in ACCUSED
         )[:MOST_NAMED],
         deciding=tuple(
             verdict
@@ -392,7 +392,7 @@ def _state_of_groups(states: Sequence[State]) -> State:
         return states[0]
     if not different - {State.OK, State.DOWN}:
         return State.OK
-    if different & set(_ACCUSED):
+    if different & set(ACCUSED):
         if State.OK in different:
             return State.DEGRADED
         best = (State.PARTIAL, State.THROTTLED)

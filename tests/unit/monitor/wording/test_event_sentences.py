@@ -20,7 +20,7 @@ from tests.worlds.notify_world import CYBER, JAZZ, ONSET, PTCL, TITLES, block, e
 
 MINUTE = timedelta(minutes=1)
 OPEN_AGAIN = replace(JAZZ, blocked_now=False)
-UNTOLD = replace(PTCL, blocked_now=False, unobserved=True)
+UNOBSERVED = replace(PTCL, blocked_now=False, unobserved=True)
 
 
 def stretch(since: int, until: int | None, **changes: Any) -> Stretch:
@@ -72,15 +72,15 @@ def over(kind: EventKind, *networks: NetworkStatus, **changes: Any) -> Event:
         ),
         # While all its networks are behind login pages, nobody knows that they are offline.
         (
-            shutdown(networks=(UNTOLD,)),
+            shutdown(networks=(UNOBSERVED,)),
             "Pakistan was cut off from the internet; whether this goes on is not known",
         ),
         (
-            shutdown(methods=("shutdown.no_names",), networks=(UNTOLD,)),
+            shutdown(methods=("shutdown.no_names",), networks=(UNOBSERVED,)),
             "In Pakistan no name resolved on any tested network; whether this goes on is not known",
         ),
         (
-            shutdown(networks=(UNTOLD, JAZZ)),
+            shutdown(networks=(UNOBSERVED, JAZZ)),
             "Pakistan is cut off from the internet: 1 of 2 tested networks are offline",
         ),
         # Once it is over, it was on as many networks as were told while it lasted.

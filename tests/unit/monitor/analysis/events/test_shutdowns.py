@@ -498,7 +498,7 @@ def test_no_network_is_told_to_be_lost_while_none_can_tell(lost: str) -> None:
     assert [(one.affected, one.blocked_now, one.unobserved) for one in event.networks] == [
         (True, False, True)
     ] * 2
-    assert event.untold
+    assert event.wholly_unobserved
     assert event.updated_at <= at(7) + timedelta(seconds=1)
     assert sum(change.event == event for change in changes) == 1
     _, changes = tell(a=f"{story['a']}{lost}", b=f"{story['b']}{lost}", n=f"{story['n']}.")
