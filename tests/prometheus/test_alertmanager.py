@@ -164,7 +164,12 @@ def _live(alert: dict[str, Any], *, ended: bool = False) -> dict[str, Any]:
 PAST = {"startsAt": "2026-03-01T11:00:00Z", "endsAt": "2026-03-01T12:00:00Z"}
 
 SILENCED = [
-    ("PlatformOutageElsewhere", {"platform": "x"}, BLOCKS, {"country": "AA", "platform": "x"}),
+    (
+        "PlatformOutageElsewhere",
+        {"platform": "x"},
+        ("PlatformBlockSuspected", "PlatformThrottled", "PlatformDegraded"),
+        {"country": "AA", "platform": "x"},
+    ),
     ("CountryShutdownSuspected", {"country": "AB"}, BLOCKS, {"country": "AB", "platform": "p1"}),
     ("InternationalCutSuspected", {"country": "AC"}, BLOCKS, {"country": "AC", "platform": "p2"}),
     ("CountryUnseen", {"country": "AD"}, BLOCKS, {"country": "AD", "platform": "p3"}),
@@ -201,6 +206,13 @@ SILENCED = [
 
 HEARD = [
     ("PlatformOutageElsewhere", {"platform": "y"}, BLOCKS, {"country": "BA", "platform": "z"}),
+    # What was confirmed was told from the outage: a forged answer, say.
+    (
+        "PlatformOutageElsewhere",
+        {"platform": "w"},
+        ("PlatformBlockConfirmed",),
+        {"country": "BJ", "platform": "w"},
+    ),
     ("CountryShutdownSuspected", {"country": "BB"}, BLOCKS, {"country": "BC", "platform": "q1"}),
     # A vantage that is lost says nothing against what the others of the country see.
     (
