@@ -97,10 +97,12 @@ class _Response:
         self.status = 0
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if not self._headers_complete:  # else it is a trailer
+        if not self._headers_complete:  # else it is a trailer, or of another response
             self.headers.append((name.decode("latin-1").lower(), value.decode("latin-1")))
 
     def on_headers_complete(self) -> None:
+        if self._complete:
+            return  # a second response, which nobody asked for
         self.status = self._parser.get_status_code()
         if self.status < 200:
             # An interim response (100, 103): the real one follows.
@@ -109,7 +111,8 @@ class _Response:
             self._headers_complete = True
 
     def on_body(self, data: bytes) -> None:
-        self._chunks.append(data)
+        if not self._complete:
+            self._chunks.append(data)
 
     def on_message_complete(self) -> None:
         self._complete = self._headers_complete
@@ -117,11 +120,11 @@ class _Response:
     def _feed(self, data: bytes) -> None:
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade as error:
-            raise MalformedReplyError("another protocol, which nobody asked for") from error
-        except httptools.HttpParserError as error:
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             if self._complete:
                 return  # bytes after a complete response are not part of it
+            if isinstance(error, httptools.HttpParserUpgrade):
+                raise MalformedReplyError("another protocol, which nobody asked for") from error
             raise MalformedReplyError("response is not HTTP") from error
 
     def header(self, wanted: str) -> str:

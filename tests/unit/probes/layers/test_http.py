@@ -276,6 +276,25 @@ async def test_what_browsers_read_in_spite_of_its_faults_is_read(replies: bytes)
     assert await again == (None, True)
 
 
+@pytest.mark.parametrize(
+    "behind",
+    [
+        b"HTTP/1.1 400 Bad Request\r\nContent-Length: 3\r\n\r\nbad",
+        b"HTTP/1.1 100 Continue\r\n\r\n",
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
+        b"not HTTP\r\n\r\n",
+    ],
+)
+async def test_only_the_first_response_counts(behind: bytes) -> None:
+    """Who answers in the place of a server may be followed by that, in one segment: people are
+    redirected all the same."""
+    first = sized(b"moved", "Location: http://block.example/", status="302 Found")
+    answer = await answer_to(first + behind, trusted=False)
+    assert (answer.status, answer.body, answer.failure) == (302, b"moved", None)
+    assert answer.header("location") == "http://block.example/"
+    assert not answer.truncated
+
+
 async def test_a_head_that_never_ends_is_left() -> None:
     """A peer that sends endless headers is stopped at the limit."""
     answer = await answer_to(b"HTTP/1.1 200 OK\r\n", *[b"X-Long: " + b"a" * 8000 + b"\r\n"] * 20)
