@@ -1,6 +1,7 @@
 """Addresses that no public service can have: a resolver that answers with one lies."""
 
 import ipaddress
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -26,9 +27,13 @@ _SPECIAL: tuple[IpNetwork, ...] = tuple(
 )
 """RFC 6890, RFC 7526 and RFC 9637: not every release of Python knows these."""
 _NEVER_PUBLIC = frozenset(
-    {"localhost", "local", "internal", "test", "invalid", "onion", "arpa", "lan"}
+    {"localhost", "local", "test", "invalid", "onion", "arpa", "localdomain"}
+    | {"intranet", "internal", "private", "corp", "home", "lan"}
 )
-"""Last labels of names that no public service has (RFC 6761, RFC 6762, RFC 8375)."""
+"""Last labels of names that no public service has (RFC 6761, RFC 6762 with its appendix G, RFC
+8375), and of the name that many machines give themselves."""
+_NUMBER = re.compile(r"\d+|0x[0-9a-f]*")
+"""Programs take a name that ends in one for an IPv4 address: 127.1 is the machine itself."""
 
 
 class BogonList:
@@ -84,7 +89,8 @@ def may_be_public(host: str) -> bool:
     if is_literal(host):
         return host not in PUBLIC_ONLY
     labels = host.rstrip(".").lower().split(".")
-    return len(labels) > 1 and labels[-1] not in _NEVER_PUBLIC
+    last = labels[-1]
+    return len(labels) > 1 and last not in _NEVER_PUBLIC and _NUMBER.fullmatch(last) is None
 
 
 def is_stub(address: str, bogons: BogonList) -> bool:

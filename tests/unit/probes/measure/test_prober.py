@@ -962,13 +962,18 @@ async def test_through_a_proxy_that_resolves_dns_and_tcp_are_not_observed() -> N
         "http://router/",
         "http://nas.home.arpa/",
         "http://Printer.LOCAL./",
+        "http://localhost.localdomain/",
+        "http://nas.home/",
+        "http://127.1/",
+        "http://0x7f.0x0.0x0.0x1/",
     ],
 )
 @pytest.mark.parametrize("egress", [SOCKS, CONNECT])
 async def test_attack_no_redirect_leads_into_the_network_of_the_proxy(
     inside: str, egress: Egress
 ) -> None:
-    """A proxy that resolves names connects wherever it is told to, from inside the host's network.
+    """A proxy that resolves names connects wherever it is told to, from inside the host's network,
+    and takes 127.1 for the machine itself.
     Whoever forges a cleartext answer sent the vantage to the proxy's machine and to those beside
     it, and the page was kept as evidence."""
     network = ScriptedNetwork()
