@@ -203,6 +203,9 @@ class HttpObservation(_AtAddress, frozen=True, kw_only=True, omit_defaults=True,
     body_length: int = 0
     """Bytes read; the body may have been longer, see body_truncated."""
     body_truncated: bool = False
+    bytes_besides: int = 0
+    """Bytes that came besides the body, where these are more than an ordinary head has, as with
+    endless headers. Older measurements do not count them."""
     body_sha256: str = ""
     """Hex digest of the scrubbed body that was read."""
     body: str = ""

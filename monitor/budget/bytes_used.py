@@ -107,6 +107,7 @@ def _bytes_of(observation: Observation) -> float:
         case HttpObservation():
             head = _HEAD if observation.status else 0
             rest = _IN_FLIGHT if observation.body_truncated else 0
+            rest = max(rest, observation.bytes_besides)
             return _REQUEST + head + _OVERHEAD * (observation.body_length + rest)
         case TransferObservation():
             rest = _IN_FLIGHT_FAST if observation.bytes_read >= observation.bytes_wanted else 0

@@ -93,6 +93,8 @@ class _Response:
         self._complete = False
         self._left = 0
         """Bytes of the body, with its framing, that are still read."""
+        self.received = 0
+        """Bytes that came."""
         self.headers: list[tuple[str, str]] = []
         self.status = 0
 
@@ -138,13 +140,12 @@ class _Response:
 
     async def head(self, stream: ByteStream) -> None:
         """Read up to the end of the headers. Raises as the stream does."""
-        seen = 0
         while not self._headers_complete:
             data = await stream.receive(_CHUNK)
             if not data:
                 raise PeerClosedError
-            seen += len(data)
-            if seen > _HEAD_LIMIT:
+            self.received += len(data)
+            if self.received > _HEAD_LIMIT:
                 raise MalformedReplyError("response head too long")
             self._feed(data)
 
@@ -158,6 +159,7 @@ class _Response:
             if self._complete:
                 return b""
             received = await stream.receive(_CHUNK)
+            self.received += len(received)
             self._left -= len(received)
             if self._left < 0:
                 raise MalformedReplyError("a body of almost nothing that does not end")
@@ -277,10 +279,10 @@ async def exchange(
     body = bytearray()
     truncated = False
     failure = None
+    response = _Response()
     try:
         async with asyncio.timeout(timeout):
             await stream.send(client.request(url, headers))
-            response = _Response()
             await response.head(stream)
             status, received = response.status, tuple(response.headers)
             suspicious = not trusted or status == LEGAL_REASONS
@@ -295,6 +297,7 @@ async def exchange(
         headers=received,
         body=bytes(body),
         truncated=truncated,
+        received=response.received,
     )
 
 

@@ -8,6 +8,8 @@ _TITLE_START = re.compile(rb"<title(?:\s[^<>]{0,200})?>", re.IGNORECASE)
 _TITLE_END = re.compile(rb"</title", re.IGNORECASE)
 _TITLE_LIMIT = 4096
 """Bytes of a title element that are read."""
+_USUAL_HEAD, _READ_ON = 4096, 16 * 1024
+"""Bytes of the longest ordinary head, and those that come with the last of a long body."""
 
 
 class Exchange(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,10 +24,19 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True):
     """Decoded, as far as it was read."""
     truncated: bool = False
     """The body goes on after what was read."""
+    received: int = 0
+    """Bytes that came, as they came: head, framing and packed body."""
 
     def header(self, name: str) -> str:
         """The first value of a header, or empty."""
         return next((value for key, value in self.headers if key == name), "")
+
+    @property
+    def besides(self) -> int:
+        """Bytes that came and are not in the body; 0 where an ordinary head explains them."""
+        besides = self.received - len(self.body)
+        usual = _USUAL_HEAD + (_READ_ON if self.truncated else 0)
+        return besides if besides > usual else 0
 
     @property
     def lasts(self) -> bool:

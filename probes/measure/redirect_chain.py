@@ -69,6 +69,7 @@ class RedirectChain:
                 hop=hop,
                 status=answer.status,
                 expected=expected,
+                bytes_besides=answer.besides,
             )
             suspicious = not secure or not expected or answer.status == LEGAL_REASONS
             self._exchanges.append((observation, answer, suspicious))

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import errno
+import gzip
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -13,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.analysis.measurement_summary import summarise
+from monitor.budget.bytes_used import bytes_of
 from probes.catalog.catalog import Endpoint
 from probes.catalog.endpoint_kinds import EndpointKind
 from probes.catalog.endpoint_text import parse_endpoint
@@ -847,6 +849,43 @@ async def test_a_redirect_does_not_send_us_round_the_vantages_own_network() -> N
     assert network.connects == [(V4, 443)]
     assert not measurement.reached
     assert seen(measurement, HttpObservation)[0].location == "http://192.168.1.1/admin"
+
+
+@pytest.mark.parametrize(
+    ("begins", "goes_on"),
+    [
+        (b"HTTP/1.1 200 OK\r\n", b"X-Long: " + b"a" * 16_000 + b"\r\n"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;", b"a" * 16_000),
+        (
+            b"HTTP/1.0 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + gzip.compress(b"")[:10],
+            b"\0\0\0\xff\xff" * 3200,
+        ),
+    ],
+)
+async def test_bytes_that_add_nothing_to_a_body_count_for_the_day(
+    begins: bytes, goes_on: bytes
+) -> None:
+    """A portal could have megabytes of framing read in each cycle. They counted as two thousand
+    bytes, so the host's line carried many times what it was promised."""
+    network, came = scripted(V4), [0]
+
+    def more(_: bytes) -> bytes:
+        came[0] += len(goes_on)
+        return goes_on
+
+    network.peer(V4, 80, Peer(replies=(begins, *[more] * 500)))
+    measurement = await measure(network, "http://x.com/")
+    assert not measurement.reached
+    assert came[0] > 60_000
+    assert bytes_of(measurement) > came[0]
+
+
+async def test_an_ordinary_head_is_not_counted_apart() -> None:
+    """Stored measurements stay small."""
+    network = scripted(V4)
+    network.peer(V4, 443, WEB)
+    (http,) = seen(await measure(network), HttpObservation)
+    assert (http.status, http.bytes_besides) == (200, 0)
 
 
 async def test_a_private_address_the_catalogue_names_is_dialled() -> None:
