@@ -105,7 +105,10 @@ class Recorder:
         """Steps to be stored with the next cycle."""
         self._checkpoints = DueCheckpoints()
         self._backlog = Backlog[Pending](
-            self._save, lambda one: one.cycle.id if one.cycle else "", publisher.storage_error
+            self._save,
+            lambda one: one.cycle.id if one.cycle else "",
+            publisher.storage_error,
+            _with_changes_of,
         )
         self._lock = asyncio.Lock()
 
@@ -436,6 +439,18 @@ class Pending(msgspec.Struct, frozen=True, kw_only=True):
     changed: tuple[Event, ...]
     log: tuple[EventLogEntry, ...]
     notices: tuple[Notice, ...]
+
+
+def _with_changes_of(given_up: Pending, following: Pending) -> Pending:
+    """The one that follows, with what the one given up changed in events: nobody detects that a
+    second time, and people are still to be notified of it."""
+    changed = {event.id: event for event in (*given_up.changed, *following.changed)}
+    return msgspec.structs.replace(
+        following,
+        changed=tuple(changed.values()),
+        log=(*given_up.log, *following.log),
+        notices=(*given_up.notices, *following.notices),
+    )
 
 
 def without_unpublished(steps: Sequence[Step]) -> list[Step]:

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from monitor.analysis.events.event import EventLogEntry
 from monitor.metrics.publisher import Publisher
 from monitor.notify.queued_notices import notices_of
+from monitor.recording.backlog import MOST
 from monitor.recording.recorder import Recorder
 from storage.values.outbox import Notice
+from tests.contract.listing import flat
 from tests.unit.monitor.analysis.events.test_events import at
-from tests.unit.monitor.recording.test_recorder import SETTINGS, STORY
+from tests.unit.monitor.recording.test_recorder import SETTINGS, STORY, blocks, cycle
 from tests.worlds.memory_store import MemoryStore
 from tests.worlds.notify_world import route
 
@@ -75,6 +77,30 @@ async def test_notices_wait_with_their_cycle_while_the_store_fails() -> None:
     await recorder.record(STORY[25])
     assert (await occasions(store))[:2] == ["suspected", "confirmed"]
     assert listener.woken > 0
+
+
+async def test_notices_outlive_cycles_that_are_given_up() -> None:
+    """A disk that is full for longer than cycles are kept takes measurements, and nothing of an
+    event: its notices and the lines of its log went with the cycles, so nobody was ever told."""
+    store, listener = MemoryStore(), Listener()
+    await store.open()
+    recorder = await process(store, listener)
+    letters = "." * 20 + "B" * (MOST + 20)
+    story = [cycle(letter, number) for number, letter in enumerate(letters)]
+    for one in story[:20]:
+        await recorder.record(one)
+    await store.close()
+    for one in story[20:-1]:
+        await recorder.record(one)
+    await store.open()
+    await recorder.record(story[-1])
+    assert (await occasions(store))[:2] == ["suspected", "confirmed"]
+    (event,) = recorder.book.active
+    assert set(await blocks(store)) == {event.id}
+    log = await flat(store.event_log(event.id))
+    assert [one.sequence for one in log] == list(range(1, len(log) + 1))
+    again = await process(store, listener)
+    assert [one.id for one in again.book.active] == [event.id]
 
 
 async def test_without_a_herald_nobody_is_told() -> None:
