@@ -46,10 +46,6 @@ class Backlog(Generic[T]):
         """Store these, after those that wait; the error, if not all of it is durable now."""
         self._waiting.extend(cycles)
         async with self._lock:
-            while len(self._waiting) > MOST:
-                given_up = self._waiting.popleft()
-                self._waiting[0] = self._heir(given_up, self._waiting[0])
-                log.error("cycle given up, the store keeps failing", cycle=self._id_of(given_up))
             while self._waiting:
                 try:
                     await self._store(self._waiting[0])
@@ -57,6 +53,13 @@ class Backlog(Generic[T]):
                     self._failed("save")
                     cycle = self._id_of(self._waiting[0])
                     log.error("cycle not stored", cycle=cycle, error=str(error))
+                    self._give_up_oldest()
                     return error
                 self._waiting.popleft()
         return None
+
+    def _give_up_oldest(self) -> None:
+        while len(self._waiting) > MOST:
+            given_up = self._waiting.popleft()
+            self._waiting[0] = self._heir(given_up, self._waiting[0])
+            log.error("cycle given up, the store keeps failing", cycle=self._id_of(given_up))

@@ -6,12 +6,14 @@ from typing import Any
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from monitor.analysis.events.event import Event, EventKind, EventLogEntry, EventState
 from monitor.analysis.verdict import PlatformVerdict
 from monitor.config.load import default_settings
 from monitor.config.settings import Settings
 from monitor.metrics.publisher import Publisher
+from monitor.recording.backlog import MOST
 from monitor.recording.recorder import Recorder
 from probes.vantage import VantagePoint, VantageRole
 from storage.store import StorageError
@@ -341,6 +343,22 @@ async def test_what_the_store_refuses_is_not_lost() -> None:
         await process.record(one)
     assert await blocks(store) == await after(STORY)
     assert len(await store.recent_platforms(at(0) - timedelta(days=1))) == len(STORY)
+
+
+async def test_many_late_cycles_are_stored_at_once() -> None:
+    """An agent that was offline for a day brings more than are kept while a store fails. The first
+    of them were given up though it worked, and with them the lines about the event."""
+    store = MemoryStore()
+    await store.open()
+    publisher = Publisher(SETTINGS.vantages, SETTINGS.catalog, lambda: at(0))
+    process = Recorder(SETTINGS, store, publisher, now=lambda: at(0), keep=False)
+    late = [cycle(letter, number) for number, letter in enumerate("..BBB" + "B" * (MOST + 45))]
+    with capture_logs() as logged:
+        await process.record_late(late)
+    assert len(await flat(store.cycles(EVERYTHING))) == len(late)
+    (event,) = (await blocks(store)).values()
+    assert len(await flat(store.event_log(event.id))) >= 2
+    assert not [line for line in logged if line["log_level"] == "error"]
 
 
 @pytest.mark.parametrize("left", [("khi-ptcl",), ("khi-ptcl", "khi-zong")])
