@@ -23,6 +23,7 @@ from monitor.metrics.publisher import Publisher
 from monitor.recording.recent_events import recent_events
 from monitor.recording.recorder import Notifier, Recorder
 from storage.store import CollectorStore, NotLeadingError, StorageError
+from storage.values.fleet import Quarantine
 from storage.values.selection import Selection
 
 log = logger(__name__)
@@ -157,7 +158,8 @@ class Leader:
             notifier=self._notifier,
             keep=False,
         )
-        await recorder.quarantine(await self._store.quarantines())
+        quarantines = await self._store.quarantines()
+        await recorder.quarantine(quarantines)
         await recorder.restore()
         received = ReceivedCycles(settings, self._store)
         # The recent health of controls.
@@ -178,7 +180,7 @@ class Leader:
         log.info("leading the analysis", vantages=len(settings.vantages))
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._keep_the_lead(recorder))
+                tasks.create_task(self._keep_the_lead(recorder, quarantines))
                 tasks.create_task(self._judge_queue(queue, recorder))
                 tasks.create_task(agreement.run())
                 for duty in self._duties:
@@ -191,9 +193,9 @@ class Leader:
             self._recorder = self._queue = self.agreement = None
             self._shown_at = None
 
-    async def _keep_the_lead(self, recorder: Recorder) -> None:
-        """Renew the lead again and again, and read enrolments and quarantines."""
-        quarantines = await self._store.quarantines()
+    async def _keep_the_lead(self, recorder: Recorder, quarantines: list[Quarantine]) -> None:
+        """Renew the lead again and again, and read enrolments and quarantines; the recorder knows
+        `quarantines`."""
         while True:
             self._well = True
             await asyncio.sleep(self._ask_every)
