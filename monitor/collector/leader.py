@@ -179,6 +179,10 @@ class Leader:
         self._publisher.lead(leading=True)
         log.info("leading the analysis", vantages=len(settings.vantages))
         try:
+            if self._watched.settings is not settings:
+                # Others were taken into use while history was read.
+                await self._judge_by(self._watched.settings)
+                queue.use(self._watched.settings)
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._keep_the_lead(recorder, quarantines))
                 tasks.create_task(self._judge_queue(queue, recorder))

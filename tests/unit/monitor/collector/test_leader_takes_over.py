@@ -2,6 +2,8 @@
 
 import asyncio
 
+from msgspec.structs import replace
+
 from monitor.collector.leader import Leader
 from storage.values.checkpoint import Checkpoint
 from storage.values.fleet import Quarantine
@@ -44,5 +46,25 @@ async def test_a_quarantine_during_the_takeover_counts() -> None:
     recorder = leader._recorder
     assert recorder is not None
     await until(lambda: recorder._quarantined.covers("khi-ptcl", START), 5)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_reload_during_the_takeover_counts() -> None:
+    """So did a reload: until the next one, the leader judged by the file as it was before."""
+    store, used = Slow(), settings()
+    await store.open()
+    leader = Leader(used, store, publisher_of(used, Clock()), now=Clock(), ask_every=0.02)
+    task = asyncio.create_task(leader.run())
+    await store.asked.wait()
+    new = replace(used, interval=2 * used.interval)
+    await leader.use(new)
+    store.read.set()
+    await until(lambda: leader.leading)
+    recorder, queue = leader._recorder, leader._queue
+    assert recorder is not None
+    assert queue is not None
+    await until(lambda: recorder._settings.interval == new.interval, 5)
+    assert queue._received._settings.interval == new.interval
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
