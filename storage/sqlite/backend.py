@@ -75,9 +75,14 @@ class SqliteBackend(Backend):
         if self._recording is not None and self._claim is None:
             self._claim = self._claimed(alone=self._recording is Recording.ALONE)
 
+    def _beside(self, end: str) -> str:
+        """The name of the file beside the database that ends so: one, by whatever name the database
+        was reached."""
+        return os.path.realpath(self.name) + end
+
     def _claimed(self, *, alone: bool) -> int:
-        """The lock of who records here: one, by whatever name the file was reached."""
-        lock = os.path.realpath(self.name) + RECORDING
+        """The lock of who records here."""
+        lock = self._beside(RECORDING)
         descriptor = _locked(lock, shared=not alone)
         if descriptor is None:
             by = holder(lock)
@@ -115,7 +120,7 @@ class SqliteBackend(Backend):
         # A lock on a file next to the database, for as long as this process lives.
         del connection
         if self._lead is None:
-            self._lead = _locked(self.name + LEAD)
+            self._lead = _locked(self._beside(LEAD))
         return self._lead is not None
 
     def leads(self, connection: Connection) -> bool:
@@ -150,7 +155,7 @@ class SqliteBackend(Backend):
     @contextmanager
     def archiving(self) -> Iterator[bool]:
         with self.errors():
-            lock = _locked(self.name + ARCHIVING)
+            lock = _locked(self._beside(ARCHIVING))
         try:
             yield lock is not None
         finally:

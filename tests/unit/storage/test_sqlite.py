@@ -56,6 +56,23 @@ async def store(tmp_path: Path) -> AsyncIterator[SqlStore]:
     await store.close()
 
 
+async def test_one_leads_by_whatever_name_it_reaches_the_file(tmp_path: Path) -> None:
+    """Of two collectors on one database, one by a symlink, both led: each judged all that waited,
+    and people were notified by both. The same held for who moves rows to the archive."""
+    await asyncio.to_thread(_link, tmp_path / "link.db", tmp_path / "store.db")
+    one, other = _store(tmp_path / "store.db"), _store(tmp_path / "link.db")
+    await one.open()
+    await other.open()
+    assert [await one.lead(), await other.lead()] == [True, False]
+    with (
+        SqliteBackend(str(tmp_path / "store.db")).archiving() as mine,
+        SqliteBackend(str(tmp_path / "link.db")).archiving() as theirs,
+    ):
+        assert (mine, theirs) == (True, False)
+    await one.close()
+    await other.close()
+
+
 def test_what_is_stored_survives_a_power_cut(tmp_path: Path) -> None:
     """The writer syncs every commit (FULL) to a write-ahead log; readers cannot write."""
     backend = SqliteBackend(str(tmp_path / "a.db"), 1)
