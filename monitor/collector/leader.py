@@ -34,6 +34,9 @@ PAUSE = 0.5
 """Seconds until the queue is read again, when nothing waited."""
 TIME_PASSES = timedelta(seconds=30)
 """How often it is noted that time passed, when nothing waits."""
+AGENTS_RETURN = timedelta(minutes=16)
+"""Time in which agents return after no collector answered: by then their longest pause is over, and
+what they measured meanwhile is here."""
 
 
 class Leader:
@@ -214,7 +217,8 @@ class Leader:
                 self._publisher.show_events(recorder.book.active)
 
     async def _judge_queue(self, queue: JudgingQueue, recorder: Recorder) -> None:
-        noted = self._now()
+        # Nobody could report while no collector ran: till agents are back, silence is our own.
+        noted = self._now() + AGENTS_RETURN
         while True:
             begun = self._now()
             if await queue.judge_waiting():
