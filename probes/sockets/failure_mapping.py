@@ -6,7 +6,9 @@ It rests on these facts (OpenSSL 3, CPython 3.11–3.13, Linux):
   with errno 104, so the two stay apart as long as TLS does not read the socket itself;
 * `TimeoutError` without errno is our own deadline, with ETIMEDOUT the kernel's;
 * ICMP "administratively prohibited" reaches an IPv6 socket as EACCES, an IPv4 one as
-  EHOSTUNREACH.
+  EHOSTUNREACH;
+* ICMP "protocol unreachable", "host unknown" and "host isolated" are ENOPROTOOPT, EHOSTDOWN and
+  ENONET (icmp(7)), and filters send the first of them if told so.
 """
 
 import errno
@@ -24,6 +26,9 @@ _BY_ERRNO = {
     errno.ECONNRESET: Failure.CONNECTION_RESET,
     errno.EPIPE: Failure.CONNECTION_RESET,
     errno.EHOSTUNREACH: Failure.HOST_UNREACHABLE,
+    errno.EHOSTDOWN: Failure.HOST_UNREACHABLE,
+    errno.ENONET: Failure.HOST_UNREACHABLE,
+    errno.ENOPROTOOPT: Failure.HOST_UNREACHABLE,
     errno.EINTR: Failure.INTERRUPTED,
     errno.ENETDOWN: Failure.NETWORK_DOWN,
     errno.ENETRESET: Failure.NETWORK_RESET,

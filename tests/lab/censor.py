@@ -33,6 +33,8 @@ UNREACHABLE = {
     "icmp-host": {4: 1, 16: 3},
     "icmp-admin": {4: 13, 16: 1},
     "icmp-port": {4: 3, 16: 4},
+    "icmp-protocol": {4: 2, 16: 3},
+    "icmp-unknown": {4: 7, 16: 3},
 }
 """ICMP code by address length."""
 

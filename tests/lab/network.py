@@ -23,7 +23,7 @@ HOWS = {
     "dns": "nxdomain refused servfail empty truncate bogon address inject drop reset",
     "hello": "reset fin alert drop page",
     "request": "reset fin drop",
-    "connect": "drop reset icmp-host icmp-admin icmp-net icmp-port",
+    "connect": "drop reset icmp-host icmp-admin icmp-net icmp-port icmp-protocol icmp-unknown",
     "quic": "drop",
     "udp": "drop",
     "payload": "reset fin drop",

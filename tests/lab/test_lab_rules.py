@@ -165,6 +165,8 @@ def test_dns_below_a_name(lab: Lab, ptcl: Network) -> None:
         ("icmp-host", ("OSError", errno.EHOSTUNREACH), ("OSError", errno.EHOSTUNREACH)),
         ("icmp-net", ("OSError", errno.ENETUNREACH), ("OSError", errno.ENETUNREACH)),
         ("icmp-admin", ("OSError", errno.EHOSTUNREACH), ("PermissionError", errno.EACCES)),
+        ("icmp-protocol", ("OSError", errno.ENOPROTOOPT), ("OSError", errno.EHOSTUNREACH)),
+        ("icmp-unknown", ("OSError", errno.EHOSTDOWN), ("OSError", errno.EHOSTUNREACH)),
     ],
 )
 def test_address(lab: Lab, ptcl: Network, how: str, error4: Any, error6: Any) -> None:
