@@ -34,9 +34,12 @@ class StoredHistory:
         return self._store is not None
 
     def until(self, reader: Reader) -> datetime:
-        """The end of what this reader may see: what is not public yet is not unknown either."""
+        """The end of what this reader may see: what is not public yet is not unknown either. Counts
+        are public by whole hours, so that is where an hour ends."""
         at = self._now()
-        return at if reader.operator else self._view().newest(at)
+        if reader.operator:
+            return at
+        return self._view().selection(Kind.AVAILABILITY, Selection(), at).until or at
 
     async def rows(
         self,

@@ -151,10 +151,15 @@ async def store() -> AsyncIterator[MemoryStore]:
 
 
 async def page(
-    store: MemoryStore, query: str = "", *, public: bool = False, path: str = "/countries/PK"
+    store: MemoryStore,
+    query: str = "",
+    *,
+    public: bool = False,
+    path: str = "/countries/PK",
+    at: datetime = seed.NOW,
 ) -> httpx.Response:
     """A page with a history."""
-    shown = seed.publisher()
+    shown = seed.publisher(at)
     access = Access(ServerSettings(public=True, tokens=(digest(TOKEN),))) if public else None
     app = create_app(shown, create_registry(shown), store=store, access=access)
     async with httpx.AsyncClient(
@@ -226,6 +231,20 @@ async def test_the_public_sees_no_more_than_is_public(store: MemoryStore) -> Non
     assert "khi-ptcl" not in public.text
     # What is not public yet does not count as unknown: two of four networks, all the time.
     assert "50% of the time known" in public.text
+
+
+@pytest.mark.parametrize("path", ["/countries/PK?", "/compare?country=PK&platform=x&"])
+async def test_an_hour_that_is_public_only_as_a_whole_is_not_unknown(
+    store: MemoryStore, path: str
+) -> None:
+    """Counts are public by whole hours. The page said that the hour at its end was not watched,
+    whenever it was read but in the first minutes of an hour."""
+    said = []
+    for at in (seed.NOW, seed.NOW + timedelta(minutes=20)):
+        text = (await page(store, "span=day", public=True, path=path, at=at)).text
+        said.append(re.findall("[0-9.]+% of the time known|not watched [0-9.]+%", text))
+    assert said[0] == said[1]
+    assert len(said[0]) == 1
 
 
 class Broken(MemoryStore):
