@@ -403,8 +403,9 @@ class FleetStore(Protocol):
         """Enrol a public key as its invitation says, and mark that as used, in one transaction;
         False, with nothing changed, when there is no open one of that digest.
 
-        Where the vantage has a valid key, that one is revoked, and what it has earned by agreeing
-        with others goes over to the new key. StorageError as for `enrol`.
+        Where the vantage has a valid key, that one is revoked. What it has earned by agreeing with
+        others goes over to the new key, unless that is of another host, network, country or role.
+        StorageError as for `enrol`.
         """
 
     async def enrolments(self) -> list[Enrolment]:

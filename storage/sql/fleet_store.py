@@ -1,7 +1,7 @@
 """The part of an SQL store that implements `storage.store.FleetStore`."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,6 +17,7 @@ from sqlalchemy import (
     update,
 )
 
+from monitor.analysis.trust import network_key
 from probes.measurement import REFERENCE_PLATFORM, Measurement, Purpose
 from probes.vantage import VantageRole
 from storage.sql import listing as listings
@@ -66,6 +67,16 @@ def _is_open(at: datetime) -> ColumnElement[bool]:
     return and_(
         table.used_at.is_(None), table.withdrawn_at.is_(None), table.expires_at > time_text(at)
     )
+
+
+def _is_same(known: Mapping[Any, Any], invited: Mapping[Any, Any]) -> bool:
+    """Whether an invitation is for the host, place and task of a key. One whose host nobody named
+    is the same when it is named."""
+    places = (
+        (one["country"], one["role"], *network_key(one["asn"], one["network"]))
+        for one in (known, invited)
+    )
+    return len({*places}) == 1 and known["held_by"] in ("", invited["held_by"])
 
 
 class SqlFleet(SqlActs):
@@ -142,12 +153,13 @@ class SqlFleet(SqlActs):
             used = connection.execute(use).mappings().one_or_none()
             if used is None:
                 return False
-            earned = connection.execute(
-                select(keys.agreed, keys.established_at).where(
-                    keys.vantage == used["vantage"], keys.revoked_at.is_(None)
-                )
-            ).one_or_none()
-            agreed, established_at = earned or (0.0, None)
+            before = select(schema.enrolment).where(
+                keys.vantage == used["vantage"], keys.revoked_at.is_(None)
+            )
+            known = connection.execute(before).mappings().one_or_none()
+            # Else another host, or one elsewhere, would be believed from the first day.
+            earned = known if known is not None and _is_same(known, used) else None
+            established_at = earned["established_at"] if earned is not None else None
             self._enrol(
                 connection,
                 Enrolment(
@@ -155,7 +167,7 @@ class SqlFleet(SqlActs):
                     key=key,
                     fingerprint=fingerprint,
                     enrolled_at=at,
-                    agreed=agreed,
+                    agreed=earned["agreed"] if earned is not None else 0.0,
                     established_at=established_at and text_time(established_at),
                 ),
             )

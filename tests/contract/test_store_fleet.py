@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -144,6 +145,31 @@ async def test_an_invitation_replaces_a_key_only_when_it_is_used(store: Collecto
     await store.invite(another)
     assert await store.redeem(another.digest, fresh.key, fresh.fingerprint, at(100))
     assert (await store.enrolments())[-1] == fresh
+
+
+@pytest.mark.parametrize(
+    ("differs", "agreed"),
+    [
+        ({"held_by": "host-8"}, 0.0),
+        ({"asn": 9541}, 0.0),
+        ({"role": "control"}, 0.0),
+        ({"country": "BR"}, 0.0),
+        ({"network": "PTCL, its new name"}, 600.0),
+    ],
+)
+async def test_another_host_or_network_earned_nothing(
+    store: CollectorStore, differs: dict[str, Any], agreed: float
+) -> None:
+    """What a vantage earned is of whoever ran it, where it was. A network keeps its number."""
+    old = replace(enrolment(1), held_by="host-7")
+    await store.enrol(old)
+    await store.agree([old.fingerprint], 600.0, 600.0, at(30))
+    one = replace(invitation(1), **differs)
+    await store.invite(one)
+    key = enrolment(2)
+    assert await store.redeem(one.digest, key.key, key.fingerprint, at(60))
+    (new,) = [each for each in await store.enrolments() if each.revoked_at is None]
+    assert (new.agreed, new.established_at) == (agreed, at(30) if agreed else None)
 
 
 async def test_a_key_that_was_enrolled_before_uses_up_no_invitation(store: CollectorStore) -> None:
