@@ -59,7 +59,7 @@ _HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
 """Inside the sealed header."""
 _REQUIRED = (*HEADERS, ANSWER_KEY)
 _LIMITS = frozenset({Reason.TOO_FAST, Reason.BUSY, Reason.STORAGE})
-_OF_BATCHES = frozenset({Reason.REPLAY, Reason.OTHER_VANTAGE, Reason.TOO_OLD})
+_OF_BATCHES = frozenset({Reason.REPLAY, Reason.OTHER_VANTAGE, Reason.NEWER, Reason.TOO_OLD})
 
 
 def document() -> dict[str, Any]:

@@ -154,6 +154,9 @@ def read_json(read: Callable[[Json], T], body: Json, what: str) -> T:
 
 
 def _check_format(found: int) -> None:
+    if found > FORMAT:
+        # An agent that was updated first keeps what it has until the collectors are.
+        raise Refused(Reason.NEWER, f"format {found} is of a newer version: update the collector")
     if found != FORMAT:
         raise malformed(f"format {FORMAT} is the one that is read here, not {found}")
 

@@ -53,6 +53,8 @@ class Reason(StrEnum):
     """It is about a vantage that is not the sender's, or describes the sender's wrongly."""
     OVERSIZE = "oversize"
     MALFORMED = "malformed"
+    NEWER = "newer"
+    """It has a format that only a newer collector reads; an update of this one is due."""
     TOO_OLD = "too_old"
     """It is about a time whose data is no longer kept."""
     TOO_FAST = "too_fast"
@@ -74,6 +76,7 @@ STATUS = {
     Reason.OTHER_VANTAGE: 403,
     Reason.OVERSIZE: 413,
     Reason.MALFORMED: 400,
+    Reason.NEWER: 422,
     Reason.TOO_OLD: 422,
     Reason.TOO_FAST: 429,
     Reason.BUSY: 429,

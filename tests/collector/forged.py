@@ -406,7 +406,7 @@ FORGED: dict[str, Forged] = {
         Reason.MALFORMED,
         lambda: _zstd(zstd.compress(encode_batch(batch())) + b"more"),
     ),
-    "format": Forged("a future format", Reason.MALFORMED, lambda: _of(format=FORMAT + 1)),
+    "format": Forged("a future format", Reason.NEWER, lambda: _of(format=FORMAT + 1)),
     "first_format": Forged("the first format", Reason.MALFORMED, lambda: _of(format=1)),
     "missing_field": Forged(
         "a missing field",

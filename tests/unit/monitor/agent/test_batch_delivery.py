@@ -187,7 +187,7 @@ async def test_what_is_refused_for_good_lies_aside_and_holds_up_nothing(
     "reason",
     [
         *(Reason.UNKNOWN_KEY, Reason.REVOKED_KEY, Reason.BAD_SIGNATURE),
-        *(Reason.TOO_FAST, Reason.BUSY, Reason.STORAGE),
+        *(Reason.TOO_FAST, Reason.BUSY, Reason.STORAGE, Reason.NEWER),
     ],
 )
 async def test_any_other_refusal_is_tried_again(agent: Agent, reason: Reason) -> None:
