@@ -51,6 +51,9 @@ ASK_AGAIN_SOON = 300.0
 MOST_UNTIMELY = 8
 """Times that a batch may be refused as from the future, with the time known, until it is put
 aside."""
+MOST_TOO_OLD = 12
+"""Refusals as too old in a row, in about 20 minutes, until such batches are put aside. The clock of
+a collector may have been far ahead at its start."""
 REST = 60.0
 """Seconds to wait after the spool failed."""
 LONGEST_TRY = 900.0
@@ -115,6 +118,8 @@ class BatchDelivery:
         """When to request settings, in the event loop's seconds."""
         self._untimely = ("", 0)
         """A batch, and how often it was refused as from the future."""
+        self._too_old = 0
+        """Refusals as too old since a collector took a batch."""
         self._trouble = ""
         self._settle: Callable[[], Awaitable[None]] | None = None
         """Notes in the spool what became of the last batch, until that succeeded."""
@@ -228,6 +233,7 @@ class BatchDelivery:
         receipt = answer.read(Receipt)
         if receipt.batch != batch.id:
             raise UnreachableError("a receipt for another batch")
+        self._too_old = 0
         last = LastReceipt(batch=batch.id, at=receipt.at, measurements=batch.measurements)
         self._settle = partial(self._spool.forget, batch.id, {RECEIPT: as_note(last)})
         await self._settled()
@@ -263,6 +269,9 @@ class BatchDelivery:
         if reason is Reason.FUTURE:
             known, times = self._untimely
             self._untimely = (batch.id, times + 1 if known == batch.id else 1)
+        if reason is Reason.TOO_OLD:
+            self._too_old += 1
+            return self._too_old >= MOST_TOO_OLD
         return reason in FOR_GOOD or self._untimely == (batch.id, MOST_UNTIMELY)
 
     async def _note(self, trouble: str) -> None:

@@ -89,10 +89,10 @@ FOR_GOOD = frozenset(
         Reason.OTHER_VANTAGE,
         Reason.OVERSIZE,
         Reason.MALFORMED,
-        Reason.TOO_OLD,
     }
 )
-"""Sending such a batch again does not help: the agent sets it aside and goes on."""
+"""Sending such a batch again does not help: the agent sets it aside and goes on. `FUTURE` and
+`TOO_OLD` may be the fault of a collector's clock, so the agent tries for a while first."""
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,7 +15,7 @@ import pytest
 import trustme
 
 from monitor.agent import batch_delivery, pause_and_clock
-from monitor.agent.batch_delivery import ASK_AGAIN_SOON, MOST_UNTIMELY
+from monitor.agent.batch_delivery import ASK_AGAIN_SOON, MOST_TOO_OLD, MOST_UNTIMELY
 from monitor.agent.collector_client import CollectorClient
 from monitor.agent.collector_clock import AgentClock
 from monitor.agent.paths import AgentFiles
@@ -161,9 +161,7 @@ async def test_a_receipt_that_is_not_the_collectors_deletes_nothing(agent: Agent
     assert arrived_once(collector, one)
 
 
-@pytest.mark.parametrize(
-    "reason", [Reason.MALFORMED, Reason.OTHER_VANTAGE, Reason.OVERSIZE, Reason.TOO_OLD]
-)
+@pytest.mark.parametrize("reason", [Reason.MALFORMED, Reason.OTHER_VANTAGE, Reason.OVERSIZE])
 async def test_what_is_refused_for_good_lies_aside_and_holds_up_nothing(
     agent: Agent, reason: Reason
 ) -> None:
@@ -188,6 +186,8 @@ async def test_what_is_refused_for_good_lies_aside_and_holds_up_nothing(
     [
         *(Reason.UNKNOWN_KEY, Reason.REVOKED_KEY, Reason.BAD_SIGNATURE),
         *(Reason.TOO_FAST, Reason.BUSY, Reason.STORAGE, Reason.NEWER),
+        # Its clock may have been ahead for a while.
+        Reason.TOO_OLD,
     ],
 )
 async def test_any_other_refusal_is_tried_again(agent: Agent, reason: Reason) -> None:
@@ -300,6 +300,27 @@ async def test_what_stays_in_the_future_lies_aside_in_the_end(agent: Agent) -> N
         await one.fill(1, clock)
         await until_empty(one.spool)
     assert [aside.reason for aside in (await one.spool.holding()).aside] == [Reason.FUTURE]
+    assert set(collector.measurements()) == one.put - lost
+
+
+async def test_what_stays_too_old_lies_aside_in_the_end(agent: Agent) -> None:
+    """After a while, all of it at once: who was offline for months must not wait as often as he
+    measured. Once a collector took something, the next is tried as often again."""
+    one, collector = agent
+    clock = AgentClock(one.time.machine)
+    await one.fill(3, clock)
+    lost = set(one.put)
+    collector.refusals.extend([Reason.TOO_OLD] * (MOST_TOO_OLD + 2))
+    async with one.courier(clock):
+        await until(lambda: not collector.refusals)
+        await one.fill(1, clock)
+        await until_empty(one.spool)
+        aside = (await one.spool.holding()).aside
+        assert [each.reason for each in aside] == [Reason.TOO_OLD] * 3
+        collector.refusals.extend([Reason.TOO_OLD] * (MOST_TOO_OLD - 1))
+        await one.fill(1, clock)
+        await until_empty(one.spool)
+    assert (await one.spool.holding()).aside == aside
     assert set(collector.measurements()) == one.put - lost
 
 
