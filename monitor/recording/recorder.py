@@ -8,7 +8,7 @@ seen is still shown, the failure is counted, and the cycle is stored with the ne
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -38,7 +38,7 @@ from monitor.config.settings import Settings
 from monitor.judging.quarantine import NOBODY, Quarantined
 from monitor.logs import logger
 from monitor.metrics.publisher import Publisher
-from monitor.recording.backlog import Backlog
+from monitor.recording.backlog import MOST, Backlog
 from monitor.recording.checkpoints import (
     KEPT_FOR,
     DueCheckpoints,
@@ -103,6 +103,8 @@ class Recorder:
         self._quarantined = NOBODY
         self._unsaved: list[Step] = []
         """Steps to be stored with the next cycle."""
+        self._undetected: deque[_Undetected] = deque()
+        """Cycles in which nothing was detected yet, since the store could not be read."""
         self._checkpoints = DueCheckpoints()
         self._backlog = Backlog[Pending](
             self._save,
@@ -262,23 +264,58 @@ class Recorder:
 
     async def _record(self, cycles: Sequence[Cycle], *, live: bool) -> None:
         async with self._lock:
-            made = [await self._detect(cycle) for cycle in cycles]
+            # New ones first: what cannot be read may be the history of one country alone.
+            seen: _Undetected | None = _Undetected(cycles=cycles, live=live)
+            while seen is not None:
+                try:
+                    steps = await self._steps(seen)
+                except StorageError as error:
+                    if not self._keep:
+                        raise
+                    self._not_detected(seen, error)
+                    return
+                await self._keep_steps(seen, steps)
+                seen = self._undetected.popleft() if self._undetected else None
+
+    async def _steps(self, seen: _Undetected) -> list[Step]:
+        """What these cycles change, which is in the book then. StorageError, and then nothing is
+        different."""
+        before = self.book
+        try:
+            made = [await self._detect(cycle) for cycle in seen.cycles]
             steps = [*self._unsaved, *made]
             for place in dict.fromkeys(place for step in made for place in step.late):
-                steps.append(await self._rebuilt(place, cycles, made))
+                steps.append(await self._rebuilt(place, seen.cycles, made))
                 self.book = steps[-1].book
-            if not live:
-                steps = without_unpublished(steps)
-            stored = await self._store_steps(cycles, steps)
-            for cycle in cycles if live else ():
-                self._publisher.publish(cycle, self.book.active, stored=stored)
-            if not live:
-                self._publisher.show_events(self.book.active)
-            self._publisher.show_ended([event for step in steps for event in step.changed])
-            self._show_outliers({cycle.country for cycle in cycles})
-        for cycle in cycles if stored else ():
-            _report(cycle, live=live)
+        except StorageError:
+            self.book = before
+            raise
+        return steps if seen.live else without_unpublished(steps)
+
+    async def _keep_steps(self, seen: _Undetected, steps: Sequence[Step]) -> None:
+        """Store and show cycles and what they changed."""
+        stored = await self._store_steps(seen.cycles, steps)
+        for cycle in seen.cycles if seen.live and not seen.shown else ():
+            self._publisher.publish(cycle, self.book.active, stored=stored)
+        if not seen.live or seen.shown:
+            self._publisher.show_events(self.book.active)
+        self._publisher.show_ended([event for step in steps for event in step.changed])
+        self._show_outliers({cycle.country for cycle in seen.cycles})
+        for cycle in seen.cycles if stored else ():
+            _report(cycle, live=seen.live)
         _report_events(steps)
+
+    def _not_detected(self, seen: _Undetected, error: StorageError) -> None:
+        """Count the failure, and show what was seen; it is tried again after the next cycle."""
+        self._publisher.storage_error("read")
+        log.error("cycle not stored, the store cannot be read", error=str(error))
+        for cycle in seen.cycles if seen.live and not seen.shown else ():
+            self._publisher.publish(cycle, self.book.active, stored=False)
+        seen.shown = True
+        self._undetected.append(seen)
+        while len(self._undetected) > MOST:
+            for cycle in self._undetected.popleft().cycles:
+                log.error("cycle given up, the store keeps failing", cycle=cycle.id)
 
     async def _store_steps(self, cycles: Sequence[Cycle | None], steps: Sequence[Step]) -> bool:
         """Store cycles, the first with all that changed in events; whether they are durable."""
@@ -429,6 +466,15 @@ class Recorder:
             log=entries,
             notices=tuple(self._notifier.announce(entries)) if self._notifier else (),
         )
+
+
+class _Undetected(msgspec.Struct, kw_only=True):
+    """Cycles in which events are still to be detected."""
+
+    cycles: Sequence[Cycle]
+    live: bool
+    shown: bool = False
+    """Whether they are shown already."""
 
 
 class Pending(msgspec.Struct, frozen=True, kw_only=True):

@@ -345,6 +345,74 @@ async def test_what_the_store_refuses_is_not_lost() -> None:
     assert len(await store.recent_platforms(at(0) - timedelta(days=1))) == len(STORY)
 
 
+class UnreadableStore(MemoryStore):
+    """A store in which nothing can be read for a while, as on a disk that fails."""
+
+    unreadable = False
+
+    async def platforms(self, selection: Selection) -> AsyncIterator[Sequence[PlatformVerdict]]:
+        """As every store does, or StorageError."""
+        if self.unreadable:
+            raise StorageError("disk I/O error")
+        async for page in super().platforms(selection):
+            yield page
+
+
+async def test_what_comes_while_nothing_can_be_read_is_not_lost() -> None:
+    """A cycle that comes out of order has events detected from what is stored. Where that cannot be
+    read, it is shown, and detected and stored with the next one."""
+    store = UnreadableStore()
+    await store.open()
+    publisher = Publisher(SETTINGS.vantages, SETTINGS.catalog, lambda: at(0))
+    process = Recorder(SETTINGS, store, publisher, now=lambda: at(0))
+    late, rest = STORY[20:22], [*STORY[:20], *STORY[22:]]
+    for one in rest[:-2]:
+        await process.record(one)
+    store.unreadable = True
+    for one in late:
+        await process.record(one)
+    assert publisher.snapshot.storage_errors["read"]
+    # What needs no reading goes on.
+    await process.record(rest[-2])
+    assert len(await flat(store.cycles(EVERYTHING))) == len(rest) - 1
+    store.unreadable = False
+    for one in rest[-1:]:
+        await process.record(one)
+    assert await blocks(store) == await after(STORY)
+    assert len(await flat(store.cycles(EVERYTHING))) == len(STORY)
+
+
+async def test_a_lead_is_given_up_while_nothing_can_be_read() -> None:
+    """The cycle still waits in the store, and who leads next detects it."""
+    store = UnreadableStore()
+    await store.open()
+    publisher = Publisher(SETTINGS.vantages, SETTINGS.catalog, lambda: at(0))
+    process = Recorder(SETTINGS, store, publisher, now=lambda: at(0), keep=False)
+    for number in range(90, 110):
+        await process.record(cycle(".", number))
+    store.unreadable = True
+    with pytest.raises(StorageError):
+        await process.record(cycle(".", 1))
+
+
+async def test_of_cycles_that_cannot_be_detected_so_many_are_kept() -> None:
+    """The oldest are given up, and the log says so."""
+    store = UnreadableStore()
+    await store.open()
+    process = await recorder(store)
+    for number in range(900, 920):
+        await process.record(cycle(".", number))
+    store.unreadable = True
+    with capture_logs() as logged:
+        for number in range(MOST + 3):
+            await process.record(cycle(".", number))
+    given_up = [line for line in logged if "given up" in line["event"]]
+    assert [line["cycle"] for line in given_up] == [cycle(".", n).id for n in range(3)]
+    store.unreadable = False
+    await process.record(cycle(".", 920))
+    assert len(await flat(store.cycles(EVERYTHING))) == MOST + 21
+
+
 async def test_many_late_cycles_are_stored_at_once() -> None:
     """An agent that was offline for a day brings more than are kept while a store fails. The first
     of them were given up though it worked, and with them the lines about the event."""
