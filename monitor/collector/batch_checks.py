@@ -88,6 +88,10 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
     late_after: float
     """Seconds after which a cycle is late."""
 
+    def is_late(self, finished_at: datetime) -> bool:
+        """Whether a cycle that ended at that moment (UTC) comes late."""
+        return (self.now - finished_at).total_seconds() > self.late_after
+
 
 def frame_of(now: datetime, interval: float, kept: float) -> Frame:
     """The bounds for a batch received now. `interval` is the seconds between two cycles, `kept` for
@@ -201,7 +205,7 @@ def _cycle(report: CycleReport, sender: Enrolment, frame: Frame, seen: set[str])
         health=health,
         hurried=report.hurried,
         # A cycle without a date may be of any time.
-        backfilled=not report.dated or (frame.now - finished).total_seconds() > frame.late_after,
+        backfilled=not report.dated or frame.is_late(finished),
         measurements=measurements,
     )
 

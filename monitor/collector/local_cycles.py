@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from monitor.analysis.events.detection import EventBook, advance
+from monitor.collector.batch_checks import frame_of
 from monitor.config.settings import Settings
 from monitor.recording.backlog import Backlog
 from storage.store import FleetStore
@@ -51,6 +52,8 @@ class LocalCycles:
         if for_it:
             # Before the cycle, which is judged as soon as it is there.
             await self._store.add_control_measurements(for_it)
+        received_at = self._now()
+        frame = frame_of(received_at, self._settings.interval, self._settings.retention.raw)
         seen = SeenCycle(
             country=cycle.country,
             id=cycle.id,
@@ -59,6 +62,7 @@ class LocalCycles:
             finished_at=cycle.finished_at,
             health=cycle.health,
             hurried=cycle.hurried,
+            backfilled=frame.is_late(cycle.finished_at),
             measurements=own,
         )
         # Nobody signs what never left this machine.
@@ -72,6 +76,6 @@ class LocalCycles:
             signature="",
             body_sha256=hashlib.sha256(b"").hexdigest(),
             body=b"",
-            received_at=self._now(),
+            received_at=received_at,
         )
         await self._store.receive(batch, (seen,))

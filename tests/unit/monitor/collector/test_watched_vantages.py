@@ -187,6 +187,23 @@ async def test_while_the_store_fails_cycles_are_kept_and_that_is_counted(
     assert seen(4).id not in kept
 
 
+async def test_what_a_database_could_not_take_for_hours_comes_late(configured: Settings) -> None:
+    """As what an agent brings late: nothing of it is shown as current."""
+    store, clock = Failing(), Clock()
+    await store.open()
+    recorder = LocalCycles(configured, store, lambda _: None, now=clock)
+    store.full = True
+    for number in range(3):
+        clock.at = seen(number).finished_at
+        await recorder.record(seen(number))
+    store.full = False
+    clock.at = seen(20).finished_at
+    await recorder.record(seen(20))
+    late = await store.waiting(10, backfilled=True)
+    assert [one.id for one in late] == [seen(number).id for number in range(3)]
+    assert [one.id for one in await store.waiting(10, backfilled=False)] == [seen(20).id]
+
+
 async def test_what_a_vantage_suspects_is_known_for_looking_again(configured: Settings) -> None:
     """The fast lane asks the recorder's book, which judges nothing."""
     store = MemoryStore()
