@@ -35,7 +35,7 @@ from monitor.wording.findings import Finding
 from probes.sockets.system_resolvers import system_resolvers
 from storage.open_store import open_store
 from storage.store import CollectorStore, Recording
-from storage.values.steady_clock import utc_now
+from storage.values.steady_clock import PROCESS_CLOCK, utc_now
 
 log = logger(__name__)
 
@@ -118,6 +118,7 @@ class Service:
             store,
             publisher,
             now=utc_now,
+            confirmed=lambda: PROCESS_CLOCK.confirmed,
             folded=LONGEST_WINDOW,
             database_limit=settings.archive.database_limit,
         )

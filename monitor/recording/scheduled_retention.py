@@ -1,7 +1,12 @@
-"""Deletes what is older than the configuration keeps, every hour, a little at a time."""
+"""Deletes what is older than the configuration keeps, every hour, a little at a time.
+
+A machine may start with a clock that is years ahead. Until servers have confirmed its time, the
+newest result that was stored at the start, and the time since then, say how late it is at most.
+"""
 
 import asyncio
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta
 from math import isinf
 
@@ -27,6 +32,9 @@ KEPT_ANYWAY = timedelta(days=7)
 AROUND = timedelta(days=1)
 """What is kept before a cycle that waits to be judged: controls measured around it."""
 
+UNHEARD = timedelta(days=2)
+"""Since the newest result: how much later it may be at the start for all that is known."""
+
 SPARE = timedelta(days=1)
 """What is folded is kept for so much longer, however late a round or a fold is."""
 
@@ -41,22 +49,32 @@ class Retention:
         publisher: Publisher,
         *,
         now: Callable[[], datetime],
+        confirmed: Callable[[], bool],
         folded: timedelta,
         database_limit: int = 0,
     ) -> None:
-        """`settings` gives those in use; each round asks anew. Rows of sources no older than
+        """`settings` gives those in use; each round asks anew. `now` gives UTC, and `confirmed`
+        whether servers agreed with it. Rows of sources no older than
         `folded` stay, whatever the settings say: events are made of them anew each time. Above
         `database_limit` bytes, unless that is 0, the oldest days move to the archive before their
         time."""
         self._settings = settings
         self._store = store
         self._publisher = publisher
-        self._now = now
+        self._clock = now
+        self._confirmed = confirmed
+        self._begun_at: float | None = None
+        """When this began, in the event loop's seconds."""
+        self._heard: datetime | None = None
+        """The newest result that was stored then; None where there was none."""
         self._folded = folded
         self._database_limit = database_limit
 
     async def run(self) -> None:
         """A round soon, then one every hour, until cancelled."""
+        # Before any cycle is stored that is dated by the clock in question.
+        with suppress(StorageError):
+            await self._begin()
         await asyncio.sleep(SOON)
         while True:
             await self.round()
@@ -66,6 +84,7 @@ class Retention:
         """Delete all that is too old. A store that fails is counted; the next round tries again."""
         gone: dict[str, int] = {}
         try:
+            await self._begin()
             for what, before in self._limits():
                 await self._prune(what, before, gone)
             moved: datetime | None = None
@@ -80,6 +99,20 @@ class Retention:
         self._publisher.prune_done()
         if gone:
             log.info("old rows deleted", **gone)
+
+    async def _begin(self) -> None:
+        if self._begun_at is None:
+            newest = [one.at for one in await self._store.latest_health()]
+            self._heard = max(newest, default=None)
+            self._begun_at = asyncio.get_running_loop().time()
+
+    def _now(self) -> datetime:
+        """UTC, or the latest that it can be for all that is known."""
+        now = self._clock()
+        if self._confirmed() or self._heard is None or self._begun_at is None:
+            return now
+        passed = timedelta(seconds=asyncio.get_running_loop().time() - self._begun_at)
+        return min(now, self._heard + passed + UNHEARD)
 
     async def _prune(self, what: Prunable, before: datetime, gone: dict[str, int]) -> None:
         async for rows in self._store.prune(what, before):

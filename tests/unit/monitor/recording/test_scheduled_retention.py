@@ -53,10 +53,18 @@ async def store() -> MemoryStore:
     return made
 
 
-def retention(store: MemoryStore, settings: Settings, at: datetime) -> tuple[Retention, Publisher]:
+def retention(
+    store: MemoryStore, settings: Settings, at: datetime, *, confirmed: bool = True
+) -> tuple[Retention, Publisher]:
     """Rounds at that moment, and the publisher that shows them."""
     publisher = world.x_blocked_on_two_of_three()
-    return Retention(settings, store, publisher, now=lambda: at, folded=FOLDED), publisher
+    made = Retention(
+        *(settings, store, publisher),
+        now=lambda: at,
+        confirmed=lambda: confirmed,
+        folded=FOLDED,
+    )
+    return made, publisher
 
 
 async def test_by_default_ninety_days_are_kept(store: MemoryStore) -> None:
@@ -130,6 +138,31 @@ async def test_a_store_that_fails_is_counted_and_nothing_is_claimed(store: Memor
     assert samples(publisher, "prune_last_success_timestamp_seconds") == 0
 
 
+async def test_a_clock_that_is_years_ahead_deletes_nothing(store: MemoryStore) -> None:
+    """A machine without a battery starts in another year. Until servers confirm its time, rows are
+    as old as the newest of them that were there at the start says."""
+    one, publisher = retention(
+        store, Settings(raw=7 * DAY), START + timedelta(days=3650), confirmed=False
+    )
+    before = await flat(store.measurements(EVERYTHING))
+    await one.round()
+    # A cycle that is dated by the same clock proves nothing.
+    await store.save(cycle(47 * 12 + 1, seconds=3650 * DAY))
+    await one.round()
+    assert (await flat(store.measurements(EVERYTHING)))[: len(before)] == before
+    assert samples(publisher, "pruned_rows_total") == 0
+
+
+async def test_what_is_old_goes_where_no_server_confirms_the_clock(store: MemoryStore) -> None:
+    """As on a collector that measures nothing itself, and runs on."""
+    await store.save(cycle(0, seconds=91 * DAY, vantage="lhe-1"))
+    at = START + timedelta(days=92)
+    one, _ = retention(store, Settings(), at, confirmed=False)
+    await one.round()
+    left = await flat(store.measurements(EVERYTHING))
+    assert {look.started_at >= at - timedelta(days=91) for look in left} == {True}
+
+
 async def test_a_large_database_moves_its_oldest_days(tmp_path: Path) -> None:
     """Before their time, as many as it takes, and none of the last seven; all is still listed."""
     store = sql_store(f"sqlite:///{tmp_path / 'a.db'}", ArchivePlace(folder=str(tmp_path / "old")))
@@ -143,7 +176,11 @@ async def test_a_large_database_moves_its_oldest_days(tmp_path: Path) -> None:
     async def oldest_after(limit: int) -> int:
         settings = Settings()
         await Retention(
-            settings, store, publisher, now=lambda: at, folded=FOLDED, database_limit=limit
+            *(settings, store, publisher),
+            now=lambda: at,
+            confirmed=lambda: True,
+            folded=FOLDED,
+            database_limit=limit,
         ).round()
         oldest = await store.oldest_measurement()
         assert oldest is not None
@@ -181,7 +218,13 @@ async def test_days_of_late_cycles_stay_until_these_are_judged(tmp_path: Path) -
         received_at=at,
     )
     await store.receive(batch, [waiting])
-    one = Retention(Settings(), store, publisher, now=lambda: at, folded=FOLDED, database_limit=1)
+    one = Retention(
+        *(Settings(), store, publisher),
+        now=lambda: at,
+        confirmed=lambda: True,
+        folded=FOLDED,
+        database_limit=1,
+    )
     await one.round()
     (still,) = await store.waiting(1)
     assert await store.measurements_of(still) == sorted(
