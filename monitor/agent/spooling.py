@@ -78,7 +78,9 @@ class SpoolRecorder:
             waiting = self._maker.make(cycle)
         except TooLargeError:
             log.error("cycle given up, no batch can hold it", cycle=cycle.id)
-            await self._spool.give_up(len(cycle.measurements))
+            # What controls measured for it is at the collectors already.
+            own = sum(one.vantage == cycle.vantage for one in cycle.measurements)
+            await self._spool.give_up(own)
             return
         given_up = await self._spool.put(waiting, notes)
         if given_up:

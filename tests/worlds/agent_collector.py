@@ -96,6 +96,10 @@ class Collector:
         self.paths: Counter[str] = Counter()
         self.refusals: deque[Reason] = deque()
         """Given to the next batches in turn, before anything is stored."""
+        self.largest = sys.maxsize
+        """Bytes that the proxy in front lets through."""
+        self.too_large = 0
+        """Batches that it did not."""
         self.retry_after = ""
         self.lose_receipts = 0
         """So many batches more are stored, and not acknowledged."""
@@ -146,6 +150,9 @@ class Collector:
         )
 
     async def _take(self, request: Request) -> Response:
+        if len(await request.body()) > self.largest:
+            self.too_large += 1
+            return Response("<h1>413 Request Entity Too Large</h1>", status_code=413)
         body = await self._signed_body(request)
         if isinstance(body, Response):
             return body

@@ -11,11 +11,14 @@ from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from monitor.agent.batch_body import BatchMaker
 from monitor.agent.boot_key import boot_key, boot_key_file, boot_key_files
 from monitor.agent.collector_clock import AgentClock
+from monitor.agent.saved_state import TrafficOfDay
+from monitor.agent.spooling import SpoolRecorder
+from monitor.config.load import default_settings
 from monitor.keys.sealing import sealing_text
-from monitor.wire.batch import Batch, CycleReport
+from monitor.wire.batch import MOST_PACKED, Batch, CycleReport
 from monitor.wire.envelope import open_body
 from probes.measurement import HttpObservation
-from storage.agent.spool import Waiting
+from storage.agent.spool import Spool, Waiting
 from tests.contract.cycles import cycle, measurement
 from tests.worlds.agent_collector import SEALING
 from tests.worlds.agent_world import BOOT_KEY, VANTAGE, Time
@@ -44,6 +47,29 @@ def test_odd_text_costs_its_odd_characters_alone() -> None:
     assert isinstance(seen, HttpObservation)
     assert seen.title == "a\ufffdb"
     assert look.id == "one"
+
+
+async def test_of_a_cycle_too_large_the_vantages_own_measurements_are_dropped(
+    tmp_path: Path,
+) -> None:
+    """What controls measured for it is at the collector already, and was counted as lost."""
+    title = os.urandom(MOST_PACKED).hex()
+    page = HttpObservation(
+        start=0.0, duration=0.1, url="https://x.com/", address="192.0.2.1", title=title
+    )
+    of_control = msgspec.structs.replace(measurement("two", 301), vantage="ams")
+    own = measurement("one", 300, vantage=VANTAGE, observations=(page,))
+    whole = cycle(1, vantage=VANTAGE, measurements=(own, of_control))
+    clock = AgentClock(Time().machine)
+    spool = Spool(tmp_path / "spool.db", limit=50_000_000)
+    await spool.open()
+    none = TrafficOfDay(day=whole.finished_at.date(), looks={}, uploaded=0)
+    await SpoolRecorder(
+        default_settings(), spool, maker(clock), clock, lambda: none, lambda: None
+    ).record(whole)
+    holding = await spool.holding()
+    await spool.close()
+    assert (holding.dropped, holding.batches) == (1, 0)
 
 
 def test_what_has_no_date_gets_it_as_long_as_the_machine_is_on() -> None:

@@ -303,6 +303,29 @@ async def test_what_stays_in_the_future_lies_aside_in_the_end(agent: Agent) -> N
     assert set(collector.measurements()) == one.put - lost
 
 
+async def test_what_a_proxy_lets_through_passes_what_it_does_not(agent: Agent) -> None:
+    """A proxy that takes no body of that size held up everything behind it, for ever. It is sent
+    again after a while, and nothing of it is given up: anybody can answer so."""
+    one, collector = agent
+    clock = AgentClock(one.time.machine)
+    await one.fill(1, clock, looks=200)
+    large = set(one.put)
+    batch = await one.spool.next()
+    assert batch is not None
+    collector.largest = len(batch.body) // 2
+    await one.fill(3, clock)
+    async with one.courier(clock):
+        await until(lambda: len(collector.batches) == 3)
+        assert set(collector.measurements()) == one.put - large
+        await one.fill(1, clock)
+        await until(lambda: len(collector.batches) == 4)
+        assert collector.too_large == 1
+    collector.largest *= 3
+    async with one.courier(clock):
+        await until_empty(one.spool)
+    assert arrived_once(collector, one)
+
+
 async def test_what_stays_too_old_lies_aside_in_the_end(agent: Agent) -> None:
     """After a while, all of it at once: who was offline for months must not wait as often as he
     measured. Once a collector took something, the next is tried as often again."""
