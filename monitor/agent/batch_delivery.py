@@ -54,6 +54,9 @@ aside."""
 MOST_TOO_OLD = 12
 """Refusals as too old in a row, in about 20 minutes, until such batches are put aside. The clock of
 a collector may have been far ahead at its start."""
+LARGE_AGAIN = 3600.0
+"""Seconds after which a batch is sent again that was too large for whatever is on the way; others
+go first."""
 REST = 60.0
 """Seconds to wait after the spool failed."""
 LONGEST_TRY = 900.0
@@ -118,6 +121,9 @@ class BatchDelivery:
         """When to request settings, in the event loop's seconds."""
         self._untimely = ("", 0)
         """A batch, and how often it was refused as from the future."""
+        self._large: dict[str, float] = {}
+        """Batches too large for what is on the way, and until when others go first, in the event
+        loop's seconds."""
         self._too_old = 0
         """Refusals as too old since a collector took a batch."""
         self._trouble = ""
@@ -168,7 +174,8 @@ class BatchDelivery:
             self._ask_at = loop.time() + ASK_AGAIN_SOON
             return await self._try(self._ask_for_settings)
         await self._settled()
-        batch = await self._spool.next()
+        self._large = {id_: until for id_, until in self._large.items() if until > loop.time()}
+        batch = await self._spool.next(self._large)
         if batch is None:
             return None
         return await self._try(partial(self._deliver, batch))
@@ -225,6 +232,10 @@ class BatchDelivery:
             )
         except RefusedError as error:
             if not (error.proven and self._permanent(batch, error.reason)):
+                if error.reason is Reason.OVERSIZE:
+                    # Of a proxy, or whoever poses as one: it must not hold up all that follows.
+                    again = asyncio.get_running_loop().time() + LARGE_AGAIN
+                    self._large[batch.id] = again
                 raise
             log.error("batch refused permanently", batch=batch.id, reason=str(error))
             self._settle = partial(self._spool.put_aside, batch.id, error.reason, error.detail)
@@ -234,6 +245,7 @@ class BatchDelivery:
         if receipt.batch != batch.id:
             raise UnreachableError("a receipt for another batch")
         self._too_old = 0
+        self._large.pop(batch.id, None)
         last = LastReceipt(batch=batch.id, at=receipt.at, measurements=batch.measurements)
         self._settle = partial(self._spool.forget, batch.id, {RECEIPT: as_note(last)})
         await self._settled()

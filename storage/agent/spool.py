@@ -21,7 +21,7 @@ memory that an agent may use.
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from functools import partial
@@ -150,9 +150,10 @@ class Spool:
         self._lost += measurements
         await self._run(partial(self._note, {}))
 
-    async def next(self) -> Waiting | None:
-        """The oldest batch that waits, which is the one to send; None when nothing waits."""
-        return await self._run(self._next)
+    async def next(self, skip: Collection[str] = ()) -> Waiting | None:
+        """The oldest batch that waits, which is the one to send, but for these; None when nothing
+        else waits."""
+        return await self._run(partial(self._next, tuple(skip)))
 
     async def date(self, dated: Callable[[Waiting], Waiting | None]) -> None:
         """Replace each undated batch by what `dated` makes of it; None leaves it undated for
@@ -275,9 +276,13 @@ class Spool:
             _count_given_up(database, given_up)
         return given_up
 
-    def _next(self) -> Waiting | None:
+    def _next(self, skip: Sequence[str]) -> Waiting | None:
+        others = ", ".join("?" * len(skip))
         with _errors(self._file):
-            row = self._opened().execute(f"{_SELECT} WHERE reason = '' ORDER BY number LIMIT 1")
+            row = self._opened().execute(
+                f"{_SELECT} WHERE reason = '' AND id NOT IN ({others}) ORDER BY number LIMIT 1",
+                skip,
+            )
             return next(map(_waiting, row), None)
 
     def _date(self, dated: Callable[[Waiting], Waiting | None]) -> None:
