@@ -4,7 +4,8 @@ import base64
 import hashlib
 import ipaddress
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 
 import msgspec
@@ -20,8 +21,8 @@ _LOWER = str.maketrans(_LETTERS, _LETTERS.lower())
 """Unlike `str.lower` this keeps every character in its place."""
 _APART = r"(?:[^0-9a-z]{1,8}0{0,3}|[^0-9a-z]?dot[^0-9a-z]?)"
 """Between two octets."""
-_NEAR = r"(?!\d)[^\n]{1,20}?(?<!\d)0{0,2}"
-"""Between two octets that members or attributes hold one by one."""
+_NEAR = 20
+"""Most characters between two octets that members or attributes hold one by one."""
 _PERHAPS_APART = r"(?:[^0-9a-z]{0,4}(?:0?x)?)"
 _PUBLIC_V6 = ipaddress.IPv6Network("2000::/3")
 _LINE = 56
@@ -41,6 +42,8 @@ class Own(msgspec.Struct, frozen=True, kw_only=True):
     """The first bits of the public IPv6 ones."""
     written: re.Pattern[str] | None = None
     """Finds them in lower-case text without escapes."""
+    octets: tuple[tuple[str, ...], ...] = ()
+    """The decimal octets of the IPv4 ones."""
     encoded: re.Pattern[str] | None = None
     """Finds them in base64."""
     needles: tuple[bytes, ...] = ()
@@ -63,6 +66,8 @@ class Own(msgspec.Struct, frozen=True, kw_only=True):
         if self.written is not None:
             lower = text.translate(_LOWER)
             yield from (match.span() for match in self.written.finditer(lower))
+        for octets in self.octets:
+            yield from _near_each_other(text, octets)
 
     def spans_in_base64(self, text: str) -> Iterator[tuple[int, int]]:
         """Where they stand in base64."""
@@ -94,6 +99,7 @@ def spellings_of(addresses: frozenset[IpAddress]) -> Own:
         public_v4=frozenset(a for a in addresses if a.version == 4 and not a.is_private),
         lines=frozenset(int(address) >> (128 - _LINE) for address in public),
         written=re.compile(_by_first(plain)),
+        octets=tuple(tuple(str(one).split(".")) for one in addresses if one.version == 4),
         encoded=re.compile("|".join(encoded)),
         needles=tuple(sorted(needles | {one.packed[: _LINE // 8] for one in public})),
     )
@@ -165,9 +171,7 @@ def _patterns(address: IpAddress) -> Iterator[str]:
 
 def _patterns_v4(packed: bytes) -> Iterator[str]:
     yield r"\.".join(rf"0x0*{octet:x}(?![0-9a-f])" for octet in packed)
-    decimal = [str(octet) for octet in packed]
-    yield _one_by_one(_NEAR, decimal)
-    yield "".join(decimal) + r"(?!\d)"
+    yield "".join(map(str, packed)) + r"(?!\d)"
     for octets in (packed, packed[::-1]):
         for written in (map(str, octets), (f"{octet:o}" for octet in octets)):
             yield _one_by_one(_APART, list(written))
@@ -191,6 +195,45 @@ def _one_by_one(between: str, octets: Sequence[str]) -> str:
     first, others = octets[0][0], octets[0][1:]
     whole = "".join(rf"(?<![1-9]{zeros}{first})" for zeros in ("", "0", "00"))
     return between.join((first + whole + others, *octets[1:])) + r"(?!\d)"
+
+
+def _near_each_other(text: str, octets: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """Where whole numbers on one line, `_NEAR` each other, are `octets` in their order.
+
+    A pattern would try all ways to choose them, which took seconds for a page of `8.8.8.8.8…`.
+    """
+    if any(octet not in text for octet in octets):
+        return
+    # For each octet the numbers that may be it, as where the first began and where this one ends.
+    reached: list[deque[tuple[int, int]]] = [deque() for _ in octets]
+    for number in _numbers_starting("".join(sorted({octet[0] for octet in octets})))(text):
+        value = number[0].lstrip("0") or "0"
+        if value not in octets:
+            continue
+        start, end = number.span()
+        for at in reversed(range(len(octets))):
+            if octets[at] != value:
+                continue
+            begins = start
+            if at:
+                before = reached[at - 1]
+                while before and (
+                    start - before[0][1] > _NEAR or text.find("\n", before[0][1], start) >= 0
+                ):
+                    before.popleft()
+                if not before:
+                    continue
+                begins = before[0][0]
+            if at == len(octets) - 1:
+                yield begins, end
+            else:
+                reached[at].append((begins, end))
+
+
+@lru_cache(maxsize=256)
+def _numbers_starting(digits: str) -> Callable[[str], Iterator[re.Match[str]]]:
+    """Finds whole numbers which start with zero or one of `digits`."""
+    return re.compile(rf"[0{digits}](?<!\d\d)\d*").finditer
 
 
 def _hexadecimal(octets: bytes) -> str:

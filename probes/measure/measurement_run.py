@@ -89,7 +89,8 @@ class MeasurementRun:
         """Wait for the slower family and late DNS answers; all observations, scrubbed, in order."""
         await self.connections.settle()
         self.record.close_streams()
-        return self.record.scrubbed(await self.resolution.finish(), self.pages.finish)
+        late = await self.resolution.finish()
+        return await self.record.scrubbed(late, self.pages.finish, aside=self.pages.long)
 
     async def close(self) -> None:
         """Release everything; safe to call again."""

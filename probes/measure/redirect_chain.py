@@ -14,6 +14,8 @@ from probes.measure.unscrubbed_record import UnscrubbedRecord
 from probes.measurement import LEGAL_REASONS, HttpObservation
 
 MAX_REDIRECTS = 10
+_LONG = 32 * 1024
+"""Bytes of answers that are searched in a few milliseconds."""
 
 
 class RedirectChain:
@@ -85,6 +87,12 @@ class RedirectChain:
             and offers_http3(answer.header("alt-svc"), endpoint.host, endpoint.port)
             for observation, answer, _ in self._exchanges
         )
+
+    @property
+    def long(self) -> bool:
+        """Whether answers that are searched for addresses are so long that it takes a while."""
+        searched = (answer for _, answer, suspicious in self._exchanges if suspicious)
+        return sum(max(len(answer.body), answer.received) for answer in searched) > _LONG
 
     def finish(self, scrubber: Scrubber) -> list[HttpObservation]:
         """One observation for each hop, its body scrubbed."""

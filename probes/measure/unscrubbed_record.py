@@ -61,19 +61,26 @@ class UnscrubbedRecord:
             for observation in self.observations[since:]
         ]
 
-    def scrubbed(
+    async def scrubbed(
         self,
         late: Iterable[AnyObservation],
         pages: Callable[[Scrubber], Iterable[AnyObservation]],
+        *,
+        aside: bool,
     ) -> tuple[AnyObservation, ...]:
         """All observations in order, the late ones and those of `pages` included, without the
-        vantage's own addresses: what leaves this measurement."""
+        vantage's own addresses: what leaves this measurement. With `aside` a thread removes them,
+        because other measurements' deadlines would pass meanwhile."""
         for address in self.own:
             self.context.here.add(address)
         self.own.update(self.context.exits)
         scrubber = Scrubber(self.own, self.tested, (self.given, self.endpoint))
-        found = sorted([*self.observations, *late, *pages(scrubber)], key=attrgetter("start"))
-        return scrub_observations(found, scrubber)
+
+        def without_addresses() -> tuple[AnyObservation, ...]:
+            found = sorted([*self.observations, *late, *pages(scrubber)], key=attrgetter("start"))
+            return scrub_observations(found, scrubber)
+
+        return await asyncio.to_thread(without_addresses) if aside else without_addresses()
 
     def close_streams(self) -> None:
         """Close every stream; safe to call again."""

@@ -230,6 +230,7 @@ HOSTILE = {
     "spaces and dots": "1 . " * 120_000,
     "parameters": "ip=" * 160_000,
     "letters before a parameter": "a" * 500_000,
+    "octets of ours, near each other": "1." * 250_000,
     "base64 that decodes to base64": "TVRr" * 120_000,
 }
 
@@ -237,7 +238,24 @@ HOSTILE = {
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 def test_no_page_keeps_the_scrubber_busy(text: str) -> None:
     """Attack: a page made to slow down the search. Its cost grows with its length alone."""
-    scrubber = Scrubber(["198.51.100.7", "2001:db8:7::7"], ["203.0.113.10"])
+    scrubber = Scrubber(["198.51.100.7", "1.1.1.2", "2001:db8:7::7"], ["203.0.113.10"])
     started = time.process_time()
     scrubber.text(text)
     assert time.process_time() - started < 6.0
+
+
+@given(
+    st.lists(st.sampled_from(["12", "1", "0", "100"]), min_size=4, max_size=4),
+    st.lists(st.sampled_from(["", "0", "00", "000"]), min_size=4, max_size=4),
+    st.lists(st.text('ab "=<>;,0112', max_size=18), min_size=3, max_size=3),
+    st.text("12 0", max_size=20),
+)
+def test_octets_that_members_hold_one_by_one_go(
+    octets: list[str], zeros: list[str], between: list[str], before: str
+) -> None:
+    """Whatever else stands there, such as numbers that could be octets as well."""
+    numbers = [padding + octet for padding, octet in zip(zeros, octets, strict=True)]
+    gaps = [f" {words} " for words in between]
+    written = "".join(number + gap for number, gap in zip(numbers, [*gaps, ""], strict=True))
+    scrubbed = Scrubber([".".join(octets)]).text(f"{before} {written}.")
+    assert scrubbed.endswith(f"{PLACEHOLDER}.")

@@ -909,6 +909,26 @@ async def test_a_block_page_is_kept_with_its_headers() -> None:
     assert not measurement.reached
 
 
+async def test_a_long_page_does_not_hold_up_other_measurements() -> None:
+    """Attack: each hop of a chain is half a megabyte that takes long to search for addresses. Other
+    measurements' deadlines passed meanwhile, and what they test looked silent."""
+    loop, turns = asyncio.get_running_loop(), [0]
+
+    def turn() -> None:
+        turns[0] += 1
+        loop.call_soon(turn)
+
+    def page(_: bytes) -> bytes:
+        turn()
+        return b"HTTP/1.1 200 OK\r\n\r\n" + b"1<b>" * 120_000
+
+    network = scripted(V4)
+    network.peer(V4, 80, Peer(replies=(page,)))
+    (http,) = seen(await measure(network, "http://x.com/"), HttpObservation)
+    assert http.body_length == 480_000
+    assert turns[0] > 200
+
+
 async def test_only_ordinary_headers_of_a_healthy_answer_are_kept() -> None:
     """Of a healthy page neither the body nor unusual headers are kept."""
     page = b"HTTP/1.1 200 OK\r\nX-Trace: 1\r\nServer: s\r\nContent-Length: 2\r\n\r\nok"
