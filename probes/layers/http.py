@@ -39,6 +39,8 @@ _FRAMING = 8
 without end what adds nothing to a body: extensions of chunks, empty blocks of gzip, or bytes behind
 its end, which zlib keeps and copies each time."""
 _GZIP = 16 + zlib.MAX_WBITS
+_MEMBER = b"\x1f\x8b"
+"""With this a member of a gzip file begins."""
 _REQUESTS_KEPT = 1024
 _LONGEST_KEPT = 512
 """Characters of the longest URL whose request is kept."""
@@ -181,6 +183,8 @@ class _Decoder:
     def __init__(self, encoding: str) -> None:
         gzip = encoding.strip().lower() in ("gzip", "x-gzip")
         self._inflate = zlib.decompressobj(_GZIP) if gzip else None
+        self._ended = False
+        """Nothing of what follows belongs to the body."""
         self.left_over = False
         """There is more than was returned."""
 
@@ -189,14 +193,29 @@ class _Decoder:
         if self._inflate is None:
             self.left_over = len(data) > room
             return data[:room]
+        plain = b""
+        while not self._ended:
+            plain += self._inflated(self._inflate, data, room - len(plain))
+            data = self._inflate.unused_data
+            self.left_over = bool(self._inflate.unconsumed_tail) or (
+                not self._inflate.eof and len(plain) >= room
+            )
+            if not self._inflate.eof or len(data) < len(_MEMBER):
+                break
+            # A gzip file consists of members, one behind the other (RFC 1952).
+            self._ended = not data.startswith(_MEMBER)
+            self.left_over = not self._ended
+            if self._ended or len(plain) >= room:
+                break
+            self._inflate = zlib.decompressobj(_GZIP)
+        return plain
+
+    @staticmethod
+    def _inflated(inflate: "zlib._Decompress", data: bytes, room: int) -> bytes:
         try:
-            plain = self._inflate.decompress(data, room)
+            return inflate.decompress(data, room)
         except zlib.error as error:
             raise MalformedReplyError("body is not the gzip it claims to be") from error
-        self.left_over = bool(self._inflate.unconsumed_tail) or not (
-            self._inflate.eof or len(plain) < room
-        )
-        return plain
 
 
 class _Answers:

@@ -58,6 +58,9 @@ async def answer_to(*replies: PeerReply, trusted: bool = True, limit: int = LIMI
     return (await asked(*replies, trusted=trusted, limit=limit))[0]
 
 
+ZIPPED = "Content-Encoding: gzip\r\n"
+
+
 def sized(body: bytes, *headers: str, status: str = "200 OK") -> bytes:
     """A response with a length."""
     lines = [f"HTTP/1.1 {status}", *headers, f"Content-Length: {len(body)}", "", ""]
@@ -156,6 +159,9 @@ async def test_status_headers_and_body_are_told() -> None:
         sized(gzip.compress(b"hello"), "Content-Encoding: GZip "),
         chunked(gzip.compress(b"hello"), headers="Content-Encoding: x-gzip\r\n"),
         b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + gzip.compress(b"hello"),
+        sized(gzip.compress(b"hel") + gzip.compress(b"lo"), "Content-Encoding: gzip"),
+        chunked(*[gzip.compress(one) for one in (b"", b"hello", b"")], headers=ZIPPED),
+        sized(gzip.compress(b"hello") + b"\0" * 9, "Content-Encoding: gzip"),
         sized(b"hello") + b"and bytes behind it",
     ],
     ids=lambda response: repr(response[:40]),
@@ -329,6 +335,24 @@ async def test_a_compressed_body_is_inflated_up_to_the_limit(size: int) -> None:
     assert answer.failure is None
     assert answer.body == b"\0" * min(size, LIMIT)
     assert answer.truncated is (size > LIMIT)
+
+
+async def test_a_body_in_several_members_of_gzip_is_read_up_to_the_limit() -> None:
+    """Behind a short first member, a long page counted as a body of almost nothing: a failure."""
+    first, page = b"x" * (LIMIT - 10), random.Random(1).randbytes(300_000)
+    packed = gzip.compress(first) + gzip.compress(page)
+    answer = await answer_to(sized(packed, "Content-Encoding: gzip"))
+    assert (answer.failure, answer.truncated) == (None, True)
+    assert answer.body == first + page[:10]
+
+
+@pytest.mark.parametrize("size", [LIMIT - 1, LIMIT])
+async def test_nothing_is_missing_of_a_last_member_that_ends_at_the_limit(size: int) -> None:
+    """It is truncated only if another one follows."""
+    packed = gzip.compress(b"x" * size)
+    assert not (await answer_to(sized(packed, ZIPPED.strip()))).truncated
+    more = sized(packed + gzip.compress(b"yy"), ZIPPED.strip())
+    assert (await answer_to(more)).truncated
 
 
 @pytest.mark.parametrize(
