@@ -493,7 +493,8 @@ class SocketStream:
         try:
             path = self._tls._sslobj.get_verified_chain()  # type: ignore[union-attr]
             ends = [_moment(one.get_info()["notAfter"]) for one in path]
-        except (ValueError, AttributeError, KeyError):
+        except (ValueError, AttributeError, KeyError, ssl.SSLError):
+            # A verified certificate may have a text in its names that Python cannot read.
             return None
         return min(ends, default=None)
 

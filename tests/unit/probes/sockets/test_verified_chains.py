@@ -12,6 +12,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from probes.sockets.network import SocketNetwork, SocketStream, TlsContexts
 from probes.sockets.verified_chains import (
@@ -274,6 +277,31 @@ async def test_a_recognised_handshake_tells_the_same_facts() -> None:
             stream.close()
     assert seen[0] == seen[1]
     assert seen[0][1]
+
+
+def with_unreadable_subject() -> str:
+    """An honest certificate, with its key, whose subject has a SEQUENCE in place of a text."""
+    ca = authority()
+    pem = ca.issue_cert(NAME, organization_name="ABCDEFGH").private_key_and_cert_chain_pem.bytes()
+    certificate = x509.load_pem_x509_certificate(pem)
+    signed = certificate.tbs_certificate_bytes.replace(b"\x0c\x08ABCDEFGH", b"\x30\x08ABCDEFGH")
+    key = serialization.load_pem_private_key(ca.private_key_pem.bytes(), None)
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    signature = b"\0" + key.sign(signed, ec.ECDSA(hashes.SHA256()))
+    ecdsa_with_sha256 = bytes.fromhex("300a06082a8648ce3d040302")
+    inside = signed + ecdsa_with_sha256 + bytes([3, len(signature)]) + signature
+    der = b"\x30\x82" + len(inside).to_bytes(2) + inside
+    private = pem[: pem.index(b"-----BEGIN CERT")].decode()
+    return private + ssl.DER_cert_to_PEM_cert(der)
+
+
+async def test_a_verified_chain_with_a_subject_that_cannot_be_read_is_no_failure() -> None:
+    """It is only not kept. Python's error made an honest handshake a failure of TLS."""
+    contexts = fresh_contexts()
+    async with serving(Origin(with_tls(server_context(with_unreadable_subject())))) as port:
+        assert await ask(contexts, port)
+        assert not contexts.verified.expected(NAME)
+        assert await ask(contexts, port)
 
 
 async def test_a_new_honest_chain_is_verified_on_a_new_connection() -> None:
