@@ -114,6 +114,9 @@ class DnsObservation(Observation, frozen=True, kw_only=True, omit_defaults=True,
     tries: int = 1
     """Queries sent before the first reply, or in total when none came."""
     answers: tuple[DnsAnswer, ...] = ()
+    bytes_besides: int = 0
+    """Bytes that came besides ordinary replies, where these are many, as in a reply of 64 KiB over
+    TCP. Older measurements do not count them."""
 
     @property
     def addresses(self) -> tuple[str, ...]:

@@ -92,7 +92,8 @@ def _bytes_of(observation: Observation) -> float:
             return _DOH_NEXT if rtype == "AAAA" and answers else _DOH
         case DnsObservation():
             stream = 0 if observation.transport == "udp" else _CONNECTION
-            return stream + _QUERY * observation.tries + _REPLY * len(observation.answers)
+            replies = _REPLY * len(observation.answers) + _OVERHEAD * observation.bytes_besides
+            return stream + _QUERY * observation.tries + replies
         case TcpObservation():
             return _PACKET * _sent(observation.duration, _SYN_AGAIN) if silent else _CONNECTION
         case TlsObservation():

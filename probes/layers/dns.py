@@ -23,6 +23,8 @@ RESOLUTION_DELAY = 0.5
 8305 section 3 gives less time, but a measurement should see both families."""
 _MOST_ANSWERS = 8
 """Replies kept for each question: enough for evidence, even in a flood."""
+_USUAL_REPLY, _MANY = 220, 1500
+"""Bytes of an ordinary reply, and how many more are counted apart."""
 
 _BY_RCODE = {
     "NXDOMAIN": Failure.DNS_NXDOMAIN,
@@ -46,11 +48,19 @@ class _Question:
         self.ended_at = 0.0
         """Loop time of the error."""
         self.truncated = False
+        self.received = 0
+        """Bytes that came."""
 
     @property
     def addresses(self) -> tuple[str, ...]:
         """Addresses of the first reply that has any."""
         return next((answer.addresses for answer in self.answers if answer.addresses), ())
+
+    @property
+    def besides(self) -> int:
+        """Bytes that came besides ordinary replies; 0 where these explain them."""
+        besides = self.received - _USUAL_REPLY * len(self.answers)
+        return besides if besides > _MANY else 0
 
     def settle(self, now: float, error: str | None = None) -> None:
         """Note that there is a reply, or will be none, and resume whoever waits."""
@@ -152,11 +162,14 @@ class DnsLookup:
             reply = decode_reply(data)
         except MalformedReplyError:
             # Whoever can garble a reply can also drop it: keep waiting for an honest one.
+            self._questions[0].received += len(data)
             return
         for question in self._questions:
             if question.is_answered_by(reply, self._name):
+                question.received += len(data)
                 self._record(question, reply)
                 return
+        self._questions[0].received += len(data)
 
     def _record(self, question: _Question, reply: Reply) -> None:
         now = self._loop.time()
@@ -203,6 +216,7 @@ class DnsLookup:
                     self._on_local_address(stream.local_address)
                     reply = await ask_over_stream(stream, self._name, question.rtype)
                 finally:
+                    question.received += stream.received
                     stream.close()
         except (OSError, MalformedReplyError, PeerClosedError) as error:
             question.error, question.ended_at = failure_of(error), self._loop.time()
@@ -259,6 +273,7 @@ class DnsLookup:
             stub=self._resolver.stub,
             tries=max(1, first.query if first else len(question.ids)),
             answers=tuple(question.answers),
+            bytes_besides=question.besides,
         )
 
 

@@ -7,10 +7,12 @@ import dns.message
 import dns.rdatatype
 import pytest
 
+from monitor.budget.bytes_used import bytes_of
 from probes.layers.dns import DnsLookup, ask_over_stream, failure_of_reply
 from probes.measurement import DnsObservation
 from probes.sockets.failure_mapping import MalformedReplyError
 from probes.sockets.system_resolvers import ResolverAddress
+from tests.worlds.build import look
 from tests.worlds.loopback import network, unused_port
 from tests.worlds.loopback_dns import Answers, answer, resolving
 
@@ -186,6 +188,22 @@ async def test_truncation_moves_on_to_tcp() -> None:
     assert set(result.found["A"]) == set(many)
     assert result.failures() == [None, None]
     assert result.seen[0].answers[-1].delay > 0
+
+
+async def test_a_long_reply_counts_for_the_day() -> None:
+    """A resolver, or whoever answers for it, could have 64 KiB read for each name in each cycle.
+    They counted as 220 bytes, so the host's line carried many times what it was promised."""
+    many = [f"203.0.{n // 250}.{n % 250}" for n in range(3000)]
+
+    def twice(query: dns.message.Message) -> Sequence[dns.message.Message | bytes]:
+        return [answer(query, truncated=True)]
+
+    result = await looked_up(twice, lambda query: [answer(query, *many)])
+    assert bytes_of(look(*result.seen)) > 48_000
+    broken = await looked_up(twice, lambda _: [b"\0" * 60_000])
+    assert bytes_of(look(*broken.seen)) > 2 * 40_000
+    ordinary = await looked_up(lambda query: [answer(query, V4)])
+    assert [one.bytes_besides for one in ordinary.seen] == [0, 0]
 
 
 async def test_truncation_without_tcp_fails_as_tcp_did() -> None:
