@@ -33,6 +33,8 @@ _BEFORE = timedelta(hours=1)
 """A drop may be seen from outside that much before all our vantages are silent."""
 _LATE = timedelta(days=1)
 """Time after an event in which a program of the source may notice it."""
+_BEHIND = timedelta(hours=3)
+"""Time for which a source may have been left alone, as for want of quota, and counts as read."""
 CLEAR: Mapping[str, float] = {"bgp": 0.05, "ping-slash24": 0.2}
 """Datasource → share of a country (0–1) from which on its signal shows an outage: less comes and
 goes with maintenance, and in the answers to pings with day and night."""
@@ -133,11 +135,18 @@ async def _by_volunteers(
 async def _read(
     store: SourceStore, kind: SourceKind, state: SourceState, event: Event, until: datetime
 ) -> bool:
-    """Whether a source was read since an event began, and its tests of that time are kept."""
-    if state.answered_at is None or state.answered_at < event.onset_latest:
+    """Whether a source was read while an event lasted, and its tests of that time are kept."""
+    if not _kept_up(state, event, until):
         return False
     oldest = await anext(store.sourced_rows(str(kind), _EVER), None)
     return not oldest or oldest[0].measured_at < until
+
+
+def _kept_up(state: SourceState, event: Event, until: datetime) -> bool:
+    """Whether a source was read since an event began and nearly `until` (UTC). One that fails since
+    is not silent about the rest: a shutdown may cut the monitor itself off."""
+    answered = state.answered_at
+    return answered is not None and answered >= max(event.onset_latest, until - _BEHIND)
 
 
 def _blocked(event: Event, until: datetime) -> list[Span]:
@@ -247,7 +256,8 @@ def _outside(
     until: datetime,
 ) -> OutsideWitness:
     begins = event.onset_earliest or event.onset_latest
-    shown = {one.datasource: one.lost for one in levels if one.event == event.id}
+    own = [one for one in levels if one.event == event.id]
+    shown = {one.datasource: one.lost for one in own}
     well = {name for name, lost in shown.items() if lost < CLEAR[name]}
     # An alert of before the event that nothing closed is outweighed by the signal of its time.
     alerts = [one for one in state.signals if one.began_at >= begins or one.datasource not in well]
@@ -258,10 +268,9 @@ def _outside(
     for name, lost in shown.items():
         if lost >= CLEAR[name]:
             drops[name] = max(lost, drops.get(name, 0.0))
-    read = bool(shown) or (
+    read = any(one.until >= until - _BEHIND for one in own) or (
         event.country in state.asked.split(",")
-        and state.answered_at is not None
-        and state.answered_at >= event.onset_latest
+        and _kept_up(state, event, until)
         and state.known_since is not None
         and state.known_since <= begins - _BEFORE
     )

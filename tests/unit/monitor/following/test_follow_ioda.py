@@ -156,6 +156,25 @@ async def test_a_source_that_was_not_read_says_so(watch: Watch, failure: Reply |
     assert await watch.said(_shutdown()) == ["IODA agrees in part: routes (BGP) -99%"]
 
 
+async def test_a_source_that_fails_since_an_event_began_saw_not_that_nothing_was(
+    watch: Watch,
+) -> None:
+    """A shutdown cuts the monitor off from IODA as well: for a week IODA "saw no outage"."""
+    shutdown = await watch.shutdown()
+    await watch.until(BEGUN + 20 * MINUTE)
+    watch.ioda.outage("PK", "bgp", BEGUN + HOUR, None, value=1, usual=1000)
+    watch.ioda.failing.extend([httpx.ConnectError("no route")] * 1000)
+    await watch.until(BEGUN + HOUR)
+    (line,) = await watch.said(shutdown)
+    assert line.startswith(NO_OUTAGE)
+    await watch.until(BEGUN + 7 * DAY, 6 * HOUR)
+    assert await watch.said(shutdown) == NOT_READ
+    watch.ioda.failing.clear()
+    await watch.until(watch.clock + 2 * HOUR)
+    (line,) = await watch.said(shutdown)
+    assert line.startswith("IODA agrees in part: routes (BGP) -99%")
+
+
 async def test_a_block_during_an_outage_is_shown_with_a_caution(watch: Watch) -> None:
     """What fails while the whole country does may be no block; else IODA knows nothing of one."""
     await watch.until(BEGUN + HOUR)
@@ -174,6 +193,7 @@ async def test_leftovers_and_noise_are_no_outage(watch: Watch) -> None:
     agrees = ["IODA agrees in part: routes (BGP) -60%"]
     for days, later in ((12, agrees), (17, [NO_OUTAGE])):
         await watch.until(BEGUN + days * DAY, DAY)
+        await watch.until(watch.clock + HOUR)
         assert await watch.said(_shutdown()) == agrees
         assert await watch.said(_shutdown(begun=watch.clock - 2 * DAY)) == later
     assert [one.datasource for one in (await watch.state()).signals] == ["bgp"]

@@ -193,7 +193,9 @@ async def test_networks_that_our_own_vantages_find_open_say_nothing_against_a_bl
 @pytest.mark.parametrize(
     ("asked", "answered_at", "said"),
     [
-        ("PK,IN", BEGUN + HOUR, ["OONI is silent: not seen"]),
+        ("PK,IN", NOW - HOUR, ["OONI is silent: not seen"]),
+        # It failed soon after, and for all that time.
+        ("PK,IN", BEGUN + HOUR, ["OONI was not read in that time"]),
         # The first message goes out before the next poll; a quota may be used up for days.
         ("PK,IN", BEGUN - MINUTE, ["OONI was not read in that time"]),
         ("PK,IN", None, ["OONI was not read in that time"]),
