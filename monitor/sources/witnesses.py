@@ -35,6 +35,8 @@ _LATE = timedelta(days=1)
 """Time after an event in which a program of the source may notice it."""
 _BEHIND = timedelta(hours=3)
 """Time for which a source may have been left alone, as for want of quota, and counts as read."""
+_ROUND = timedelta(hours=7)
+"""Longest time from the beginning of a round of probes to its end, even where results are late."""
 CLEAR: Mapping[str, float] = {"bgp": 0.05, "ping-slash24": 0.2}
 """Datasource → share of a country (0–1) from which on its signal shows an outage: less comes and
 goes with maintenance, and in the answers to pings with day and night."""
@@ -95,7 +97,7 @@ async def _of_one(
     for kind in ASKED:
         if event.kind is EventKind.BLOCK and kind in states:
             asked = await _on_demand(store, kind, event, until)
-            if asked.total or _was_asked(states[kind], event):
+            if asked.total or _was_asked(states[kind], event, until):
                 found.append(asked)
     if SourceKind.IODA in states:
         state = states[SourceKind.IODA]
@@ -161,10 +163,17 @@ def _blocked(event: Event, until: datetime) -> list[Span]:
     ]
 
 
-def _was_asked(state: SourceState, event: Event) -> bool:
-    """Whether probes were asked about it: those that were not are no silent witness."""
-    asked = rounds.moments(state.cursors, rounds.DONE, event.country, event.platform)
-    return any(at >= event.onset_latest for at in asked)
+def _was_asked(state: SourceState, event: Event, until: datetime) -> bool:
+    """Whether probes were asked about it, `until` (UTC) at most: those that were not are no silent
+    witness, nor are those that were asked about a later event."""
+    place = event.country, event.platform
+    done = rounds.moments(state.cursors, rounds.DONE, *place)
+    return any(
+        begun <= at <= begun + _ROUND
+        for begun in rounds.moments(state.cursors, rounds.TRIED, *place)
+        if event.onset_latest <= begun <= until
+        for at in done
+    )
 
 
 async def _on_demand(

@@ -8,6 +8,7 @@ import pytest
 from monitor.analysis.events.event import Event, EventState, NetworkStatus, Stretch
 from monitor.analysis.second_witness import Position, Witness
 from monitor.analysis.verdict import Evidence
+from monitor.sources import rounds
 from monitor.sources.terms import SourceKind
 from monitor.sources.witnesses import grade_of_probes, second_witnesses
 from monitor.wording.languages import ENGLISH
@@ -212,6 +213,22 @@ async def test_a_source_that_was_not_read_is_not_silent(
     state = SourceState(asked=f"0123456789abcdef {asked}", answered_at=answered_at)
     await store.add_sourced((), "ooni", state)
     assert await _lines(store, _event(), NOW) == said
+
+
+async def test_probes_that_were_asked_about_a_later_block_are_not_silent_about_this_one() -> None:
+    """X was blocked again three weeks later. The first block was said to be "not seen" by them."""
+    store = MemoryStore()
+    await store.open()
+    later = NOW + 20 * DAY
+    over = msgspec.structs.replace(
+        _event(), state=EventState.ENDED, end_earliest=NOW, end_latest=NOW
+    )
+    again = msgspec.structs.replace(_event(), onset_earliest=later, onset_latest=later)
+    cursors = rounds.noted({}, rounds.TRIED, "PK", "x", later + MINUTE)
+    cursors = rounds.noted(cursors, rounds.DONE, "PK", "x", later + 2 * MINUTE)
+    await store.add_sourced((), "globalping", SourceState(asked="PK", cursors=cursors))
+    assert await _lines(store, over, later + DAY) == []
+    assert await _lines(store, again, later + DAY) == ["Globalping is silent: not seen"]
 
 
 async def test_rows_that_are_no_longer_kept_were_no_silence() -> None:
