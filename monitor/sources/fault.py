@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from probes.layers.scrub import Scrubber
 from storage.values.sourced import SourceState
 
 _FIRST = {"limited": 300.0}
@@ -12,6 +13,8 @@ _FIRST_OTHERWISE = 60.0
 _LONGEST = 3600.0
 _LONGEST_ASKED = 6 * 3600.0
 """Seconds that a server may ask for, at most."""
+
+_WITHOUT_ADDRESSES = Scrubber(())
 
 FOR_EVER = ("refused", "malformed")
 """Problems with one question, where others are answered, that asking again does not mend."""
@@ -22,8 +25,9 @@ class SourceFault(Exception):  # noqa: N818 - the source's fault, seldom ours
 
     def __init__(self, problem: str, detail: str, *, wait: float | None = None) -> None:
         """`problem` as in `SourceState.problem`; `wait` is how many seconds the source asks to be
-        left alone, if it says so."""
-        super().__init__(f"{problem}: {detail}")
+        left alone, if it says so. Of `detail` addresses are removed: a refusal may quote this
+        machine's own, and ends in the log."""
+        super().__init__(_WITHOUT_ADDRESSES.text(f"{problem}: {detail}"))
         self.problem = problem
         self.wait = wait
 
