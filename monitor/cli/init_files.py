@@ -110,6 +110,8 @@ def _draft(path: Path, text: str, drafts: ExitStack) -> Path:
     try:
         with os.fdopen(os.open(draft, _NEW, PRIVATE), "wb") as out:
             out.write(text.encode())
+            out.flush()
+            os.fsync(out.fileno())
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from error  # as it was typed
     return draft

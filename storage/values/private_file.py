@@ -50,13 +50,16 @@ def _close_to_others(file: Path) -> None:
 
 
 def write_private(file: Path, content: bytes) -> None:
-    """Write a file of mode 0600 that replaces an earlier one at once. Raises OSError."""
+    """Write a file of mode 0600 that replaces an earlier one at once, and is whole even if the
+    machine loses power then. Raises OSError."""
     partial = file.with_name(f"{file.name}.partial")
     partial.unlink(missing_ok=True)
     descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE)
     with os.fdopen(descriptor, "wb") as out:
         give_to_owner(descriptor, file.parent)
         out.write(content)
+        out.flush()
+        os.fsync(descriptor)
     partial.replace(file)
 
 

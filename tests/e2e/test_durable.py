@@ -1,6 +1,7 @@
 """An acknowledgement follows the disk: what the kernel was asked for, and in which order."""
 
 import asyncio
+import math
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -62,6 +63,21 @@ def _address(log: Path) -> str:
             words = line.replace('"', " ").replace("=", " ").replace(",", " ").split()
             return next(word for word in words if word.startswith("127.0.0.1:"))
     return ""
+
+
+@pytest.mark.strace
+def test_a_private_file_is_whole_before_it_has_its_name(tmp_path: Path) -> None:
+    """After a loss of power a host's consent, or a control's password, must not be empty."""
+    trace, file = tmp_path / "trace", tmp_path / "consent"
+    write = (
+        "import sys; from pathlib import Path\n"
+        "from storage.values.private_file import write_private\n"
+        "write_private(Path(sys.argv[1]), b'what the host accepted')"
+    )
+    subprocess.run(syscalls.traced([sys.executable, "-c", write, str(file)], trace), check=True)
+    calls = syscalls.read(trace.read_text().splitlines())
+    assert syscalls.synced(calls, within="consent.partial", holding="accepted", by=math.inf)
+    assert file.read_bytes() == b"what the host accepted"
 
 
 def _hand_in(url: str, folder: Path) -> dict[str, str]:
