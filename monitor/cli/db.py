@@ -24,7 +24,8 @@ from monitor.config.environ import expander
 from monitor.config.settings import Settings
 from monitor.wording.visible_text import visible
 from storage import url as database_url
-from storage.store import StorageError, Store
+from storage.store import CollectorStore, StorageError, Store
+from storage.values.fleet import Enrolment
 from storage.values.private_file import is_no_database
 from storage.values.prunable import ARCHIVED_TABLES
 from storage.values.steady_clock import utc_now
@@ -339,12 +340,16 @@ def _problems_of_archive(settings: Settings) -> list[str]:
     # Loads DuckDB, which only those who have an archive need.
     from monitor.wire.proof import fault_of
     from storage.archive.archive_check import archive_problems
+    from storage.archive.archived_store import ArchivedStore
     from storage.archive.place import PlaceError
     from storage.open_store import place_of
 
-    keys = with_store(settings, lambda store: store.enrolments())
+    async def read(store: CollectorStore) -> tuple[list[Enrolment], bool]:
+        return await store.enrolments(), isinstance(store, ArchivedStore) and store.used
+
+    keys, used = with_store(settings, read)
     with exit_on(PlaceError):
-        return archive_problems(place_of(settings.archive), keys, fault_of)
+        return archive_problems(place_of(settings.archive), keys, fault_of, used=used)
 
 
 def _target(written: str) -> str:

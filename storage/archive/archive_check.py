@@ -23,20 +23,28 @@ _AT_ONCE = 20
 """Batches in memory: each may be megabytes."""
 
 
-def archive_problems(place: Place, keys: Sequence[Enrolment], fault: Fault) -> list[str]:
-    """The first problems found, a sentence each. StorageError, PlaceError."""
+def archive_problems(
+    place: Place, keys: Sequence[Enrolment], fault: Fault, *, used: bool
+) -> list[str]:
+    """The first problems found, a sentence each. `used` is whether rows were ever moved there.
+    StorageError, PlaceError, also where nothing of them is there."""
     duckdb = DuckDB()
     try:
-        return list(islice(_problems(place, keys, fault, duckdb), _MOST))
+        manifests = Manifests(place, used=used)
+        return list(islice(_problems(place, manifests, keys, fault, duckdb), _MOST))
     finally:
         duckdb.close()
         place.close()
 
 
 def _problems(
-    place: Place, keys: Sequence[Enrolment], fault: Fault, duckdb: DuckDB
+    place: Place,
+    manifests: Manifests,
+    keys: Sequence[Enrolment],
+    fault: Fault,
+    duckdb: DuckDB,
 ) -> Iterator[str]:
-    for one in Manifests(place).files():
+    for one in manifests.files():
         changed = _changed(place, one)
         if changed:
             yield changed

@@ -15,7 +15,16 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Select, func, literal_column, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    func,
+    insert,
+    literal_column,
+    select,
+    tuple_,
+)
 
 from monitor.analysis.verdict import PlatformVerdict, Verdict
 from probes.measurement import Measurement
@@ -79,6 +88,24 @@ class ArchivedStore(SqlStore):
         if archive is not None:
             await asyncio.to_thread(archive.close)
         await super().close()
+
+    def _open(self) -> Session:
+        session = super()._open()
+        try:
+            with self._backend.errors(), session.read.connect() as connection:
+                noted = connection.execute(select(schema.archive_use.c.since)).first() is not None
+        except BaseException:
+            session.close()
+            raise
+        archive = self._opened_archive()
+        archive.noted = noted
+        archive.manifests.used |= noted
+        return session
+
+    @property
+    def used(self) -> bool:
+        """Whether rows were ever moved to the archive, as far as is known."""
+        return self._opened_archive().manifests.used
 
     @property
     def place(self) -> Place:
@@ -169,6 +196,9 @@ class ArchivedStore(SqlStore):
                 raise StorageError(
                     f"another program moves rows of {self._backend.name} to the archive now"
                 )
+            with _errors():
+                await asyncio.to_thread(self._opened_archive().manifests.check)
+            await self._note_use()
             days = await self._read(partial(archived.days_before, before=limit))
             # It would be no path; no vantage can have such a country.
             safe = [one for one in days if _SAFE.fullmatch(f"{one[1]} {one[0]}")]
@@ -183,6 +213,20 @@ class ArchivedStore(SqlStore):
                 finally:
                     await asyncio.to_thread(workplace.close)
         await self._in_writer(partial(self._tidy_partitions, what=what, before=limit))
+
+    async def _note_use(self) -> None:
+        """Note in the database that there are rows in the archive: who finds none there knows."""
+        archive, table = self._opened_archive(), schema.archive_use
+        if archive.noted or not archive.manifests.used:
+            return
+
+        def note(connection: Connection) -> None:
+            if connection.execute(select(table.c.since)).first() is None:
+                since = time_text(self._arrivals.stamp())
+                connection.execute(insert(table).values(since=since))
+
+        await self._write(note)
+        archive.noted = True
 
     def _tidy_partitions(self, session: Session, what: Prunable, before: str) -> None:
         with self._backend.errors():
@@ -205,6 +249,8 @@ class ArchivedStore(SqlStore):
             at = time_text(self._arrivals.stamp())
             with _errors():
                 await asyncio.to_thread(moving.store, archive.place, archive.manifests, at)
+            archive.manifests.used = True
+            await self._note_use()
             # Until no reader goes by an older list of files.
             await asyncio.sleep(archive.place.stale)
             batch = Batch()
@@ -349,6 +395,8 @@ class _Archive:
     def __init__(self, place: Place) -> None:
         self.place = place
         self.manifests = Manifests(place)
+        self.noted = False
+        """Whether the database knows that it is used."""
         self._duckdb = DuckDB()
 
     def close(self) -> None:

@@ -54,10 +54,15 @@ def path_of(table: str, country: str, day: str, sha256: str) -> str:
 
 
 class Manifests:
-    """The manifests of one archive, each read again when it has changed."""
+    """The manifests of one archive, each read again when it has changed.
 
-    def __init__(self, place: Place) -> None:
+    Where rows were moved there is one at least. None is a PlaceError: a disk may not be mounted.
+    """
+
+    def __init__(self, place: Place, *, used: bool = False) -> None:
         self._place = place
+        self.used = used
+        """Whether rows were ever moved there, as far as is known."""
         self._known: dict[str, tuple[str, Manifest]] = {}
         self._listed: dict[str, str] = {}
         self._fresh_until = -inf
@@ -94,11 +99,22 @@ class Manifests:
         ]
         return sorted(found, key=lambda one: (one.day, one.country, one.table))
 
+    def check(self) -> None:
+        """PlaceError where rows were moved there, and nothing of them is."""
+        self._names()
+
     def _names(self) -> dict[str, str]:
         now = time.monotonic()
         if now >= self._fresh_until:
             # Dated by the beginning: it may be older than its end.
             self._listed, self._fresh_until = self._place.names(_FOLDER), now + self._place.stale
+        if self._listed:
+            self.used = True
+        elif self.used:
+            raise PlaceError(
+                f"archive {self._place.shown}: nothing is there of what was moved to it: mount its "
+                "disk, or correct [archive]"
+            )
         return self._listed
 
     def _wanted(self, country: str, first: str, last: str) -> Iterator[Manifest]:

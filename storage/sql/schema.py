@@ -332,6 +332,8 @@ outbox = Table(
 
 target_key = Table("target_key", metadata, *_text("key"), PrimaryKeyConstraint("key"))
 
+archive_use = Table("archive_use", metadata, *_text("since"), PrimaryKeyConstraint("since"))
+
 rejudging = Table(
     "rejudging",
     metadata,

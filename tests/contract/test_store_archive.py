@@ -103,6 +103,50 @@ def _files(place: ArchivePlace, pattern: str) -> list[Path]:
     return list(Path(place.folder).glob(pattern))
 
 
+def _unmount(folder: Path, elsewhere: Path, *, empty: bool) -> None:
+    folder.rename(elsewhere)
+    if empty:
+        folder.mkdir()
+
+
+def _mount(folder: Path, elsewhere: Path) -> None:
+    if folder.exists():
+        folder.rmdir()
+    elsewhere.rename(folder)
+
+
+@pytest.mark.parametrize("left", ["nothing", "an empty folder"])
+async def test_an_archive_whose_disk_is_not_mounted_is_an_error(
+    store: CollectorStore,
+    place: ArchivePlace,
+    make_reader: Callable[[], SqlStore],
+    tmp_path: Path,
+    left: str,
+) -> None:
+    """All listings were silently shorter, and days moved to the disk below, where nobody found them
+    once the right one was mounted again. Before anything moved there need be no folder."""
+    await _fill(store, days=2)
+    await flat(store.measurements(EVERYTHING))
+    await _move(store, at(0), LOOKS)
+    await _move(store, at(DAY), LOOKS)
+    whole = await flat(store.measurements(EVERYTHING))
+    _unmount(Path(place.folder), tmp_path / "elsewhere", empty=left == "an empty folder")
+    reader = make_reader()
+    await reader.open()
+    for one in (store, reader):
+        with pytest.raises(StorageError, match="nothing is there of what was moved to it"):
+            await flat(one.measurements(EVERYTHING))
+        with pytest.raises(StorageError, match="nothing is there"):
+            await _move(one, tables=LOOKS)
+        # What needs no archive goes on.
+        assert await one.latest_health()
+    assert not _files(place, "*")
+    _mount(Path(place.folder), tmp_path / "elsewhere")
+    for one in (store, reader):
+        assert await flat(one.measurements(EVERYTHING)) == whole
+    await reader.close()
+
+
 SELECTIONS = [
     EVERYTHING,
     Selection(country="PK"),

@@ -95,6 +95,18 @@ def test_a_changed_file_is_found(here: Installation) -> None:
     assert "cannot be read" in gone.output
 
 
+def test_an_archive_that_is_gone_is_found(here: Installation) -> None:
+    """As when its disk is not mounted: `db check` found nothing wrong with no file at all."""
+    assert here.run("db", "check").exit_code == 0
+    assert here.run("db", "archive").exit_code == 0
+    (here.folder / "old").rename(here.folder / "unmounted")
+    gone = here.run("db", "check")
+    assert gone.exit_code == 1
+    assert "nothing is there of what was moved to it" in gone.output
+    exported = here.run("export", "csv", "measurements", "--output", str(here.folder / "out.csv"))
+    assert exported.exit_code == 1
+
+
 def test_without_an_archive_it_says_so(here: Installation) -> None:
     """Bad usage, and nothing is deleted."""
     text = here.config.read_text().replace('folder = "old"\n', "")
