@@ -53,11 +53,15 @@ class Looked:
 
 
 async def looked_up(
-    answers: Answers, over_tcp: Answers | None = None, *, name: str = "x.com"
+    answers: Answers,
+    over_tcp: Answers | None = None,
+    *,
+    name: str = "x.com",
+    timeout: float = 0.3,
 ) -> Looked:
     """A lookup at a resolver with these answers."""
     async with resolving(answers, over_tcp) as port:
-        return await Looked(port, name=name).run()
+        return await Looked(port, name=name, timeout=timeout).run()
 
 
 async def test_both_types_are_asked_and_answered() -> None:
@@ -198,9 +202,10 @@ async def test_a_long_reply_counts_for_the_day() -> None:
     def twice(query: dns.message.Message) -> Sequence[dns.message.Message | bytes]:
         return [answer(query, truncated=True)]
 
-    result = await looked_up(twice, lambda query: [answer(query, *many)])
+    # Making so long an answer takes a while.
+    result = await looked_up(twice, lambda query: [answer(query, *many)], timeout=5.0)
     assert bytes_of(look(*result.seen)) > 48_000
-    broken = await looked_up(twice, lambda _: [b"\0" * 60_000])
+    broken = await looked_up(twice, lambda _: [b"\0" * 60_000], timeout=5.0)
     assert bytes_of(look(*broken.seen)) > 2 * 40_000
     ordinary = await looked_up(lambda query: [answer(query, V4)])
     assert [one.bytes_besides for one in ordinary.seen] == [0, 0]
