@@ -7,6 +7,7 @@ import msgspec
 from monitor.analysis.second_witness import Opinion, OpinionKind
 from storage.store import Store
 from storage.values.sourced import OutsideSignal, SourcedRow, SourceState
+from storage.values.steady_clock import utc_now
 from tests.api.conftest import client
 from tests.contract.cycles import at
 
@@ -38,7 +39,7 @@ async def _measured(store: Store, source: str, *failed: float, **changes: Any) -
         )
         for number, one in enumerate(failed)
     ]
-    state = SourceState(asked="PK", answered_at=at(9000), cursors={"done PK x 1": at(8000)})
+    state = SourceState(asked="PK", answered_at=utc_now(), cursors={"done PK x 1": at(8000)})
     await store.add_sourced(rows, source, state)
 
 
