@@ -217,7 +217,7 @@ class Leader:
                 self._publisher.show_events(recorder.book.active)
 
     async def _judge_queue(self, queue: JudgingQueue, recorder: Recorder) -> None:
-        # Nobody could report while no collector ran: till agents are back, silence is our own.
+        # Nobody could report while no collector ran. Until agents are back, silence says nothing.
         noted = self._now() + AGENTS_RETURN
         while True:
             begun = self._now()

@@ -24,15 +24,15 @@ class Backlog(Generic[T]):
         store: Callable[[T], Awaitable[None]],
         id_of: Callable[[T], str],
         failed: Callable[[str], None],
-        heir: Callable[[T, T], T] = lambda _, following: following,
+        merge: Callable[[T, T], T] = lambda _, following: following,
     ) -> None:
         """`store` makes one durable, or raises StorageError; `id_of` is its id for the log;
-        `failed` counts what the store failed at. `heir` makes of one that is given up, and the
-        one after it, what is stored in place of the latter."""
+        `failed` counts what the store failed at. `merge` makes one of a cycle
+        that is given up and the next, and is stored in place of the next."""
         self._store = store
         self._id_of = id_of
         self._failed = failed
-        self._heir = heir
+        self._merge = merge
         self._waiting: deque[T] = deque()
         self._lock = asyncio.Lock()
 
@@ -61,5 +61,5 @@ class Backlog(Generic[T]):
     def _give_up_oldest(self) -> None:
         while len(self._waiting) > MOST:
             given_up = self._waiting.popleft()
-            self._waiting[0] = self._heir(given_up, self._waiting[0])
+            self._waiting[0] = self._merge(given_up, self._waiting[0])
             log.error("cycle given up, the store keeps failing", cycle=self._id_of(given_up))

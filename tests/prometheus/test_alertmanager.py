@@ -206,7 +206,7 @@ SILENCED = [
 
 HEARD = [
     ("PlatformOutageElsewhere", {"platform": "y"}, BLOCKS, {"country": "BA", "platform": "z"}),
-    # What was confirmed was told from the outage: a forged answer, say.
+    # Before a block is confirmed, an outage is ruled out: a forged answer is none.
     (
         "PlatformOutageElsewhere",
         {"platform": "w"},

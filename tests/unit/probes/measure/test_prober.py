@@ -1031,10 +1031,9 @@ async def test_through_a_proxy_that_resolves_dns_and_tcp_are_not_observed() -> N
 async def test_attack_no_redirect_leads_into_the_network_of_the_proxy(
     inside: str, egress: Egress
 ) -> None:
-    """A proxy that resolves names connects wherever it is told to, from inside the host's network,
-    and takes 127.1 for the machine itself.
-    Whoever forges a cleartext answer sent the vantage to the proxy's machine and to those beside
-    it, and the page was kept as evidence."""
+    """A proxy that resolves names connects to any of them from inside the host's network, and reads
+    127.1 as its own machine. A forged cleartext redirect led to that machine and its neighbours,
+    and the page was kept as evidence."""
     network = ScriptedNetwork()
     granted = (HELLO, GRANTED) if egress is SOCKS else (b"HTTP/1.1 200 OK\r\n\r\n",)
     first = Peer(replies=(*granted, redirect(inside)))
