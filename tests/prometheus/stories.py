@@ -208,6 +208,9 @@ STORIES: Mapping[str, Sequence[Alert]] = {
         )
     ],
     "suspicion-gone": [over(about(SUSPECTED, "X", "X Corp."))],
+    "suspicion-unheard": [unheard(about(SUSPECTED, "X", "X Corp."))],
+    "suspicion-confirmed": [unheard(about(SUSPECTED, "X", "X Corp.", state="confirmed"))],
+    "suspicion-withdrawn": [unheard(about(SUSPECTED, "X", "X Corp.", state="withdrawn"))],
     "several": [
         X,
         about(CONFIRMED, "WhatsApp", effect="partial", networks="Jazz (AS45669): calls cannot be "
