@@ -30,7 +30,9 @@ Vantages report one after the other, so losses look uneven for a moment. A vanta
 only next to a *witness*: a vantage that is well, has reported so since the loss, and had done so
 `SURE` times in a row before the last dark report. And it is silent only while others report: a
 stopped monitor is not their silence. A confirmed event needs no witness: it ends when one of the
-lost vantages is back, and a login page or an unknown exit does not say that, be it at all of them.
+lost networks is back, and a login page or an unknown exit does not say that, be it at all of them.
+Nor does one network that it never lost, as where a host joins by satellite; with a second one the
+country is no longer lost as a whole, and the end is unknown.
 """
 
 from collections import Counter
@@ -53,7 +55,7 @@ from monitor.analysis.events.vantage_reports import (
     sure,
     unheard,
 )
-from monitor.analysis.trust import Trust, Voice
+from monitor.analysis.trust import Network, Trust, Voice, network_key
 
 TOGETHER = timedelta(hours=1)
 OUTVOTING = 4
@@ -79,7 +81,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """The lost vantages."""
     sure: bool
     against: tuple[VantageReport, ...] = ()
-    """The outvoted vantage."""
+    """The vantages that contradict it in vain."""
     witnessed: bool = True
     """A witness exists; needed to open an event, not to continue it."""
 
@@ -212,7 +214,7 @@ def _national(
     here = [s for s in here if s.lost or s.at > last_loss or not view.unheard(s)]
     loss = min((e.onset_latest for e in active if e.kind in _NATIONAL), default=last_loss)
     counting = [s for s in here if s.condition not in DARK or loss - s.since <= REMEMBERED]
-    agreed = _agreed(counting, confirmed=confirmed)
+    agreed = _agreed(counting, _lost_networks(active) if confirmed else None)
     if agreed is None:
         return None
     lost, against = agreed
@@ -302,15 +304,20 @@ def _weighty(lost: Iterable[VantageReport], now: datetime, trust: Trust) -> bool
 
 
 def _agreed(
-    counting: Sequence[VantageReport], *, confirmed: bool
+    counting: Sequence[VantageReport], known: Collection[Network] | None
 ) -> tuple[tuple[VantageReport, ...], tuple[VantageReport, ...]] | None:
-    """The lost vantages and the outvoted one; None when the country is not lost. While it is
-    `confirmed` to be, one that was listed once is as lost as before."""
-    once = [s for s in counting if confirmed and s.listed_lately and not s.twice(_LISTED)]
+    """The lost vantages and those that contradict them in vain; None when the country is not lost.
+
+    `known` are the networks that a confirmed event says it lost; None without such an event. Then
+    one that was listed once is as lost as before, and one network that was not lost ends nothing.
+    """
+    once = [s for s in counting if known is not None and s.listed_lately and not s.twice(_LISTED)]
     for conditions in (DARK, NOTHING_ABROAD):
         lost = tuple(one for one in counting if one.condition in conditions or one in once)
         against = tuple(one for one in counting if one not in lost)
-        if lost and (not against or (len(against) == 1 and _outvoting(lost))):
+        spared = {network_key(one.asn, one.network) for one in against}
+        apart = len(spared) == 1 and known is not None and spared.isdisjoint(known)
+        if lost and (not against or apart or (len(against) == 1 and _outvoting(lost))):
             return lost, against
     return None
 
@@ -343,6 +350,17 @@ def _witnessed(lost: Iterable[VantageReport], by: VantageReport) -> bool:
 def _lost_for_sure(events: Iterable[Event]) -> bool:
     """Whether one of these says for sure that a country is shut down or cut off."""
     return any(e.kind in _NATIONAL and e.state is EventState.CONFIRMED for e in events)
+
+
+def _lost_networks(events: Iterable[Event]) -> set[Network]:
+    """The networks that a confirmed shutdown or cut of a country lost."""
+    return {
+        network.key
+        for event in events
+        if _lost_for_sure([event])
+        for network in event.networks
+        if network.affected
+    }
 
 
 def _together(reports: Iterable[VantageReport]) -> bool:

@@ -588,6 +588,31 @@ def test_our_own_line_is_told_from_a_shutdown_elsewhere() -> None:
     assert ours[-1].state is EventState.ENDED
 
 
+def test_who_comes_on_a_network_that_was_never_lost_ends_it_not_alone() -> None:
+    """A host with a satellite's line joins: those that were lost still are. A second such network
+    says that the country is no longer lost as a whole, and nobody saw that of the others."""
+    story = {"a": "..oooooooo..", "b": "..oooooooooo", "n": 12 * "."}
+    _, changes = tell(**story, e=6 * " " + 6 * ".")
+    told = [change for change in changes if change.event.kind is EventKind.SHUTDOWN and change.name]
+    assert [change.name for change in told] == ["opened", "confirmed", "ended"]
+    ended = told[-1].event
+    assert (ended.end_earliest, ended.end_latest) == (at(9), at(10))
+    assert [(n.asn, n.affected) for n in ended.networks if n.asn == 23674] == [(23674, False)]
+
+    second = {"c": 8 * " " + ".", "e": 6 * " " + "...", "n": 9 * "."}
+    state, changes = tell(a="..ooooooo", b="..ooooooo", **second)
+    ended = next(change.event for change in changes if change.name == "ended")
+    assert ended.end_latest is None
+    assert {event.kind for event in state.events.values()} == {EventKind.VANTAGE_SILENT}
+
+
+def test_who_was_lost_and_is_back_ends_it_though_others_are_not_lost() -> None:
+    """On an affected network one alone is enough, as ever."""
+    _, changes = tell(a="..oooooooo", b="..oooooooo", d="..ooooo...", n=10 * ".")
+    ended = next(change.event for change in changes if change.name == "ended")
+    assert ended.end_latest == at(7) + timedelta(seconds=ord("d") - ord("a"))
+
+
 def test_one_lost_later_is_part_of_it() -> None:
     """Who joins on the third day does not make the first ones be forgotten."""
     lost = f"..{3 * DAY * 'o'}"
