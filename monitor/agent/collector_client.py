@@ -268,7 +268,7 @@ class CollectorClient:
             "Accept-Encoding": "identity",
         }
         return httpx.AsyncClient(
-            headers={**headers, "Accept-Encoding": "identity"},
+            headers=headers,
             verify=context,
             proxy=self._setup.proxy or None,
             trust_env=False,

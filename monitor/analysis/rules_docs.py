@@ -137,8 +137,9 @@ at {FAST / 1e6:g} Mbit/s, and the connection carries more than {PAST_FREEZES // 
 which known freezes have begun, all is well; where the function is not core, also when only the
 distance holds it up. Else it is fetched in rounds: under its own name, under an innocuous name at
 the same address, and an object elsewhere, in random order. One round suffices to say that all is
-well; when it looks wrong two more follow, and then a control. Bytes are those of the connection, so
-that a trickle is a rate, and a stall is dated by the byte at which the censor stops.
+well; when it looks wrong two more follow, or four where some compare nothing on a bad line, and
+then a control. Bytes are those of the connection, so that a trickle is a rate, and a stall is dated
+by the byte at which the censor stops.
 Slow means less than {NAME_RATIO:g} of the rate of the innocuous name; where that gives no rate,
 less than {SITE_RATIO:g} of the object elsewhere and of the control, and slower than the distance
 explains. At least {ROUNDS_NEEDED} rounds, and two thirds of all, have to agree; where the other

@@ -4,7 +4,8 @@ An object of each function is measured by the clock. It is measured at once when
 but took far longer than usual, stopped half-way, or got its handshake late. First comes a glance:
 the object alone, past the bytes after which connections are known to be frozen. Where that is fast
 all is well. Else come rounds that compare; after one that looks wrong two more and then control, so
-that the judge can be certain. While a function is throttled each cycle measures one round, which
+that the judge can be certain. One that compared nothing, as on a line that loses many packets, is
+made again. While a function is throttled each cycle measures one round, which
 counts together with the two before it. Once the day's bytes are spent, the last verdict holds for
 as long as it would have taken to measure again.
 
@@ -26,6 +27,7 @@ from monitor.analysis.judge.grade_by_follow_ups import LATE_FOR_DISTANCE, LATE_H
 from monitor.analysis.seen import EndpointMeasurements, ObjectTransfers, Place, Seen
 from monitor.analysis.throttling.history import HISTORY, ROUNDS, SpeedHistories
 from monitor.analysis.throttling.objects import TransferObject, led_to, objects_of
+from monitor.analysis.throttling.transfer_facts import another_may_tell
 from monitor.analysis.throttling.transfer_round import Round, round_of
 from monitor.analysis.transfer_verdict import TransferVerdict
 from monitor.analysis.verdict import VantageHealth, VantageState
@@ -55,6 +57,8 @@ from probes.vantage import Profile, VantagePoint
 log = logger(__name__)
 
 VARIANTS = 3
+MOST_ROUNDS = ROUNDS + 2
+"""In one cycle, where some of them compare nothing."""
 GLANCE = 48 * 1024
 """Bytes that a glance requests."""
 PER_CYCLE = 6
@@ -258,7 +262,7 @@ class Transfers:
         ):
             if made:
                 await self._calm(made[-1])
-            made += await self._rounds(vantage, one, target, cycle, reached)
+            made += await self._rounds(vantage, one, target, cycle, reached, urgency)
         now, every = self._now(), self._settings.throttling.every
         transfers = self._histories.transfers(vantage.id, one.place, made, (), reached, now)
         schedule.due = now + every * self._rng.uniform(0.9, 1.1)
@@ -303,6 +307,7 @@ class Transfers:
         target: Endpoint,
         cycle: str,
         reached: Measurement | None,
+        urgency: int,
     ) -> list[Measurement]:
         """One round, and more of them where that looks otherwise than before."""
         history = self._histories.of(vantage.id, one.place)
@@ -313,7 +318,12 @@ class Transfers:
         wrong = first.suspicious or first.missing
         if wrong != bool(earlier) or (wrong and len(earlier) + 1 < ROUNDS):
             # Wrong for the first time, or well again: one round alone proves neither.
-            for attempt in range(2, ROUNDS + 1):
+            for attempt in range(2, MOST_ROUNDS + 1):
+                if attempt > ROUNDS and not (
+                    another_may_tell([round_of(each, distance) for each in made])
+                    and self._affordable(vantage, one, urgency, glanced=True)
+                ):
+                    break
                 # Queues that the round before filled run empty meanwhile.
                 await self._calm(made[-1])
                 pause = self._settings.probe.retry_pause

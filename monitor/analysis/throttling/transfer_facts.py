@@ -88,11 +88,12 @@ class TransferFacts(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def _stalled_alike(self) -> bool:
-        """Each round of three or more stalled at the same byte, and got past it under the innocuous
-        name: lost packets stop a transfer anywhere."""
-        points = [stall_point(one) for one in self.stalls]
+        """Each round stalled at the same byte, and three or more of them got past it under the
+        innocuous name: lost packets stop a transfer anywhere."""
+        points = [stall_point(one) for one in self.informative if one.stalled]
         return (
-            len(points) == len(self.informative) >= SURE_ROUNDS
+            len(points) == len(self.informative)
+            and len(self.stalls) >= SURE_ROUNDS
             and max(points) <= ALIKE * min(points)
             and self.stalled_by_name
         )
@@ -219,14 +220,36 @@ def examine(case: TransferCase) -> TransferFacts:
     )
 
 
+def another_may_tell(rounds: Sequence[Round]) -> bool:
+    """Whether all rounds that compared something accuse, and too few did to say so on a line that
+    is slow or loses packets. There some rounds compare nothing, as where a connection failed."""
+    told = {"innocuous": 0, "reference": 0}
+    for one in rounds:
+        for against in told:
+            if one.ratio(against) is None and not _stalled_before(one, against):
+                continue
+            if not (one.stalled or (one.slow_by_name if against == "innocuous" else one.slow_site)):
+                return False
+            told[against] += 1
+            break
+    rates = [rate for one in rounds for against in told if (rate := one.rate(against)) is not None]
+    in_doubt = any(one.stalled for one in rounds) or max(rates, default=SLOW) < SLOW
+    return in_doubt and 0 < max(told.values()) < SURE_ROUNDS
+
+
 def stall_point(stalled: Round) -> int:
     """Bytes that the connection had carried when the target of a round stalled."""
     return stalled.speeds["target"].carried
 
 
 def _name_got_past(stalled: Round) -> bool:
-    other = stalled.speeds.get("innocuous")
-    return other is not None and gets_past(other, stall_point(stalled))
+    return _stalled_before(stalled, "innocuous")
+
+
+def _stalled_before(one: Round, against: str) -> bool:
+    """Whether the target of a round stalled, and another of its transfers got clearly further."""
+    other = one.speeds.get(against)
+    return one.stalled and other is not None and gets_past(other, stall_point(one))
 
 
 def _apart(rounds: Sequence[Round], against: str) -> bool:

@@ -335,6 +335,21 @@ async def test_a_packet_lost_on_the_path_makes_a_stall_weak() -> None:
     assert grades == [Evidence.STRONG, Evidence.WEAK]
 
 
+async def test_a_round_that_compares_nothing_is_made_again() -> None:
+    """On a line that loses many packets some connections fail. Three rounds have to tell there, so
+    throttling went unseen in one measurement of ten; more than two further ones are not made."""
+    lost = Peer(connect=HANG)
+    found = []
+    for broken in (2, 4, 20):
+        world = World()
+        # The glance and two rounds, with two connections each.
+        world.networks[FIELD.id].peer(PLATFORM, 443, *[STALLS] * 5, *[lost] * broken, STALLS)
+        async with world.transfers(forced=True) as cycles:
+            made = await cycle(cycles)
+        found.append((rounds(made), made.transfers[0].rounds))
+    assert found == [(1 + 4, 3), (1 + 5, 3), (1 + 5, 2)]
+
+
 async def test_a_page_that_was_reached_and_cannot_be_measured_is_tried_again() -> None:
     """One lost connection does not end a measurement."""
     world = World()

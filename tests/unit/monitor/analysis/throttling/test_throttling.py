@@ -11,7 +11,11 @@ from hypothesis import strategies as st
 from monitor.analysis.throttling.history import SpeedHistories
 from monitor.analysis.throttling.rules_table import THROTTLING_RULES
 from monitor.analysis.throttling.throttling import combine, judge_transfers
-from monitor.analysis.throttling.transfer_facts import ENOUGH_RATIOS, TransferCase
+from monitor.analysis.throttling.transfer_facts import (
+    ENOUGH_RATIOS,
+    TransferCase,
+    another_may_tell,
+)
 from monitor.analysis.throttling.transfer_round import round_of
 from monitor.analysis.throttling.transfer_speed import speed_of
 from monitor.analysis.transfer_verdict import TransferClass, TransferVerdict
@@ -471,6 +475,44 @@ def test_transfers_that_stall_at_one_byte_are_no_luck() -> None:
     """Where packets may get lost, too."""
     seen = judge_transfers(case([STALLED] * 3, perhaps_lossy_path=True)).verdict
     assert seen.evidence is Evidence.STRONG
+
+
+def test_a_stall_in_which_nothing_else_got_further_is_no_other_answer() -> None:
+    """A lost connection of the innocuous name takes nothing from three rounds that agree, unless
+    the target stalled elsewhere then."""
+    lost = flow(None, size=0, failure=TIMEOUT)
+    alone = round_(flow(None, stalled_at=16 * 1024), lost)
+    seen = judge_transfers(case([STALLED, alone, STALLED, STALLED], lossy_path=True)).verdict
+    assert (seen.rule_id, seen.evidence) == ("throttling.stall", Evidence.STRONG)
+    further = round_(flow(None, stalled_at=40 * 1024), lost)
+    assert judged([STALLED, further, STALLED, STALLED], lossy_path=True) == "throttling.loss"
+
+
+NOTHING = round_(None, flow(500 * KBIT), flow(500 * KBIT))
+SLOW_BESIDE_SLOW = round_(flow(100 * KBIT), flow(500 * KBIT), flow(600 * KBIT))
+BY_SITE = round_(flow(100 * KBIT), None, flow(600 * KBIT))
+FINE_BESIDE_SLOW = round_(flow(400 * KBIT), flow(500 * KBIT), flow(600 * KBIT))
+
+
+@pytest.mark.parametrize(
+    ("made", "answer"),
+    [
+        ([NOTHING] * 3, False),
+        ([SLOW_BESIDE_SLOW, NOTHING, NOTHING], True),
+        ([SLOW_BESIDE_SLOW, SLOW_BESIDE_SLOW, NOTHING], True),
+        ([SLOW_BESIDE_SLOW, SLOW_BESIDE_SLOW, BY_SITE], True),
+        ([SLOW_BESIDE_SLOW] * 3, False),
+        ([BY_SITE] * 3, False),
+        ([SLOW_BESIDE_SLOW, FINE_BESIDE_SLOW, NOTHING], False),
+        ([SLOW, SLOW, NOTHING], False),
+        ([STALLED, STALLED, NOTHING], True),
+        ([STALLED] * 3, False),
+    ],
+)
+def test_another_round_may_tell(made: list[Measurement], *, answer: bool) -> None:
+    """Where three must agree, and fewer compared anything: not where one speaks against it, or
+    where others are so fast that two suffice."""
+    assert another_may_tell([round_of(one) for one in made]) is answer
 
 
 def test_nothing_seen_is_insufficient() -> None:
