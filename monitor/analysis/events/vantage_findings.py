@@ -315,11 +315,21 @@ def _agreed(
     for conditions in (DARK, NOTHING_ABROAD):
         lost = tuple(one for one in counting if one.condition in conditions or one in once)
         against = tuple(one for one in counting if one not in lost)
-        spared = {network_key(one.asn, one.network) for one in against}
-        apart = len(spared) == 1 and known is not None and spared.isdisjoint(known)
+        apart = known is not None and _apart(known, lost, against)
         if lost and (not against or apart or (len(against) == 1 and _outvoting(lost))):
             return lost, against
     return None
+
+
+def _apart(
+    known: Collection[Network], lost: Iterable[VantageReport], against: Iterable[VantageReport]
+) -> bool:
+    """Whether one network alone is `against` it, none of the `known` ones, of which some still
+    are lost."""
+    still, spared = (
+        {network_key(one.asn, one.network) for one in reports} for reports in (lost, against)
+    )
+    return len(spared) == 1 and spared.isdisjoint(known) and not still.isdisjoint(known)
 
 
 def _outvoting(lost: Sequence[VantageReport]) -> bool:

@@ -606,6 +606,20 @@ def test_who_comes_on_a_network_that_was_never_lost_ends_it_not_alone() -> None:
     assert {event.kind for event in state.events.values()} == {EventKind.VANTAGE_SILENT}
 
 
+def test_where_none_of_the_lost_ones_is_left_another_that_is_lost_continues_nothing() -> None:
+    """The hosts that were lost are gone from the settings; of two that came later one is dark."""
+    state, _ = tell(a="..ooooo", b="..ooooo", e=6 * " " + ".", n=7 * ".")
+    state = only_vantages(state, {"c", "e", "n"})
+    changes = list[Change]()
+    for number in range(7, 12):
+        for vantage, letter in (("c", "o"), ("e", "."), ("n", ".")):
+            state, made = take_in(state, health(letter, number, vantage), INTERVAL, OWN_ALONE)
+            changes += made
+    ended = next(change.event for change in changes if change.name == "ended")
+    assert (ended.kind, ended.end_latest) == (EventKind.SHUTDOWN, None)
+    assert {event.kind for event in state.events.values()} <= {EventKind.VANTAGE_SILENT}
+
+
 def test_who_was_lost_and_is_back_ends_it_though_others_are_not_lost() -> None:
     """On an affected network one alone is enough, as ever."""
     _, changes = tell(a="..oooooooo", b="..oooooooo", d="..ooooo...", n=10 * ".")
