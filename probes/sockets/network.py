@@ -42,6 +42,8 @@ _LIFETIME = {
 }
 """Level of the socket options for how many routers a packet may pass, and IP_RECVERR of
 linux/in.h, for the ICMP errors that come back."""
+_BIND_ADDRESS_NO_PORT = 24
+"""IP_BIND_ADDRESS_NO_PORT of linux/in.h, for both families."""
 _ERROR_QUEUE = 0x2000
 """MSG_ERRQUEUE of linux/socket.h."""
 _TIME_EXCEEDED = ((2, 11), (3, 3))
@@ -220,6 +222,9 @@ class SocketNetwork:
                     socket.SOL_SOCKET, socket.SO_BINDTODEVICE, self._interface.encode() + b"\0"
                 )
             if family in self._source:
+                # The port is chosen with the destination. Chosen now, it would have to be one that
+                # no connection from this address has, and the kernel searches long for the last.
+                sock.setsockopt(socket.IPPROTO_IP, _BIND_ADDRESS_NO_PORT, 1)
                 sock.bind((self._source[family], 0))
         except BaseException:
             sock.close()
