@@ -262,5 +262,6 @@ class CycleJobs:
         spent = self.ledger.spent(vantage.id).total
         self.counter.cycle_taken(vantage.id, Effort.NONE, spent)
         settings = self.runner.settings
-        skipped = self.runner.skipped(vantage.id)
+        # By the time as it is known now: no cycle may have begun since it was corrected.
+        skipped = dated(self.runner.skipped(vantage.id), self.clock.correction)
         await self.recorder.record(judge_cycle(skipped, settings.catalog, settings.fingerprints))

@@ -10,7 +10,7 @@ from monitor.analysis.events.detection import EventBook
 from monitor.app.cycle_job import CycleJobs
 from monitor.app.cycle_runners import CycleRunners, cycle_runner
 from monitor.app.schedule import Schedule
-from monitor.budget.budget import Effort
+from monitor.budget.budget import Effort, Spent
 from monitor.budget.ledger import Ledger
 from monitor.config.settings import Settings
 from probes.catalog.catalog import Catalog, Reference, ReferenceScope
@@ -18,7 +18,7 @@ from probes.catalog.endpoint_text import parse_endpoint
 from probes.testing import ScriptedNetwork
 from probes.vantage import Resolver, VantagePoint
 from storage.values.cycle import Cycle
-from storage.values.steady_clock import utc_now
+from storage.values.steady_clock import HELD, Clocks, SteadyClock, utc_now
 
 FIELD = VantagePoint(
     id="khi-ptcl", country="PK", asn=17557, resolver=Resolver(address="192.0.2.53")
@@ -121,3 +121,26 @@ async def test_a_cycle_that_is_given_up_while_it_measures_is_not_recorded() -> N
         await jobs.give_up([FIELD.id])
         assert await taking is None
     assert not spool.cycles
+
+
+async def test_a_skipped_cycle_is_dated_by_the_time_as_it_is_known_now() -> None:
+    """A small computer starts with the clock of its last shutdown, and skips cycles while its clock
+    is set: since its bytes are spent, or a collector paused it. Each was dated by the old time, so
+    a collector took the vantage for silent, or refused what was too old."""
+    seconds, wall = 1000.0, 1_700_000_000.0
+    clock = SteadyClock(Clocks(since_boot=lambda: seconds, wall=lambda: wall + seconds))
+    ledger = Ledger(SETTINGS, now=clock.now)
+    ledger.resume(FIELD.id, Spent(looks=2 * SETTINGS.probe.daily_bytes), clock.now().date())
+    spool, counter = Spool(), Counted()
+    async with cycle_runner(SETTINGS, ledger=ledger, clock=clock) as runner:
+        jobs = CycleJobs(runner, spool, counter, ledger, clock)
+        wall += 3600.0
+        clock.look()
+        seconds += HELD
+        clock.look()
+        assert await jobs.run_scheduled(FIELD) is None
+    ((_, effort, _),) = counter.counted
+    assert effort is Effort.NONE
+    (cycle,) = spool.cycles
+    assert clock.now().timestamp() == wall + seconds
+    assert cycle.started_at == cycle.finished_at == cycle.health.at == clock.now()
