@@ -111,6 +111,7 @@ class Schedule:
         """Use other settings from now on. Vantages that stay keep their next cycle, or have it
         sooner where the interval became shorter."""
         before = _pace(self._settings)
+        tested = {one.id: self._fast_lane.measures(one) for one in self._settings.vantages}
         self._settings = settings
         self.jobs.runner = runner
         self._fast_lane.use(settings)
@@ -125,6 +126,8 @@ class Schedule:
                 self._scheduler.reschedule_job(vantage.id, trigger=self._turns(due))
                 self._scheduler.modify_job(vantage.id, next_run_time=due)
                 self._add_between(vantage, due)
+            elif self._fast_lane.measures(vantage) != tested.get(vantage.id):
+                self._add_between(vantage, job.next_run_time)
 
     def _add(self, vantage: VantagePoint) -> None:
         vantages = self._settings.vantages

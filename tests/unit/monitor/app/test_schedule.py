@@ -226,3 +226,26 @@ async def test_short_tests_follow_a_new_interval_and_end_with_the_vantage() -> N
     await asyncio.sleep(800)
     await turns.stop()
     assert len(jobs.between) == before
+
+
+async def test_short_tests_begin_when_a_reload_switches_the_fast_lane_on() -> None:
+    """They came only after a restart, though the configuration in use asked for them: a block was
+    met at the next turn, minutes later. Switched off, they end."""
+    jobs = Jobs()
+    how: dict[str, object] = {"interval": 300.0, "jitter": 0.0, "catalog": CATALOG}
+    off = replace(SETTINGS, **how, events=replace(SETTINGS.events, fast_lane=0.0))
+    turns = Schedule(off, jobs)
+    turns.start()
+    await asyncio.sleep(1000)
+    assert not jobs.between
+    turns.use(replace(SETTINGS, **how), cast("CycleRunner", None))
+    await asyncio.sleep(1000)
+    following = next(at for at in jobs.times() if at > 1000)
+    expected = [at for at in thirds(jobs) if at > following]
+    assert jobs.between[: len(expected)] == pytest.approx(expected, abs=0.01)
+    assert len(expected) >= 4
+    turns.use(off, cast("CycleRunner", None))
+    before = len(jobs.between)
+    await asyncio.sleep(1000)
+    await turns.stop()
+    assert len(jobs.between) == before
