@@ -35,7 +35,9 @@ class OrderedLimits:
 
     def reaches(self, endpoint: str, address: str) -> bool:
         """Whether the endpoint may reach the address today; if so it counts."""
-        self._begin_day()
+        # An order of yesterday goes on: another one in its place has the rest of the day's number.
+        if not self.admit([endpoint]):
+            return False
         there = self._reached.setdefault(address, set())
         if endpoint not in there and len(there) >= MOST_PER_ADDRESS:
             return False

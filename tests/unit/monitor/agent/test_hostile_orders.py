@@ -372,6 +372,33 @@ def test_attack_another_catalogue_every_hour(tmp_path: Path) -> None:
     assert len(hourly(24).catalog.ordered) == 50
 
 
+def test_attack_another_catalogue_right_after_midnight(tmp_path: Path) -> None:
+    """Yesterday's endpoints are measured until another order comes. Where only what is ordered
+    anew counted for a day, its first minutes doubled what a host had agreed to."""
+    now = AT
+    limits = OrderedLimits(lambda: now)
+
+    def ordered(word: str) -> frozenset[str]:
+        several = {
+            f"p{n}": [f"https://{word}{n}-{one}.example/" for one in range(50)] for n in range(4)
+        }
+        catalog = "".join(platform(name, *ids) for name, ids in several.items())
+        return choose(
+            own(tmp_path), order(catalog, *several), EVERYTHING, limits.admit
+        ).catalog.ordered
+
+    yesterday = ordered("a")
+    assert len(yesterday) == MOST_PER_DAY
+    now += timedelta(days=1)
+    measured = {
+        one
+        for number, one in enumerate(sorted(yesterday))
+        if limits.reaches(one, f"192.88.99.{number}")
+    }
+    assert measured == yesterday
+    assert not ordered("b")
+
+
 # -- consent --------------------------------------------------------------------------------------
 
 
