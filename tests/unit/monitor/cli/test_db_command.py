@@ -171,6 +171,28 @@ def test_a_copy_put_back_has_every_row(here: Installation) -> None:
     here.fill(41)  # and it works on
 
 
+def test_a_database_that_is_a_link_to_another_disk_stays_there(
+    here: Installation, tmp_path: Path
+) -> None:
+    """The link was replaced by the copy, which so came to lie on the small disk of the link."""
+    copy = here.folder / "copy.db"
+    assert here.run("backup", str(copy)).exit_code == 0
+    before = rows(here.file)
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    here.file.rename(disk / "data.db")
+    here.file.symlink_to(disk / "data.db")
+    here.fill(40)
+    after = rows(here.file)
+    done = here.run("restore", str(copy))
+    assert done.exit_code == 0, done.output
+    assert here.file.is_symlink()
+    assert rows(disk / "data.db") == before
+    (aside,) = disk.glob("data.db.before-*Z")
+    assert str(aside) in done.stdout
+    assert rows(aside) == after
+
+
 def test_put_back_on_a_new_machine(here: Installation, tmp_path: Path) -> None:
     """Where there is no database yet there is nothing to keep."""
     copy = here.folder / "copy.db"
