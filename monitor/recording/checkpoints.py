@@ -150,13 +150,9 @@ def order_of(checkpoint: Checkpoint) -> VerdictOrder[CountryPlatform, PlatformVe
     return _restore(checkpoint, block_lifecycle.recounted(state))
 
 
-def readable(saved: Iterable[Checkpoint], quarantined: Quarantined = NOBODY) -> bool:
-    """Whether all of this was written by a version that detects as this one does, with the same
-    quarantines."""
-    return all(
-        conclusion.kind == kind_of((conclusion.country, conclusion.platform), quarantined)
-        for conclusion in saved
-    )
+def readable(saved: Checkpoint, quarantined: Quarantined = NOBODY) -> bool:
+    """Whether a version that detects as this one does wrote it, with the same quarantines."""
+    return saved.kind == kind_of((saved.country, saved.platform), quarantined)
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):

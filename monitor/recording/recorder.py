@@ -177,24 +177,28 @@ class Recorder:
 
     async def restore(self) -> None:
         """Continue where an earlier process ended. Raises StorageError."""
+        latest = await self._store.latest_platforms()
+        counted = [one for one in latest if one not in self._quarantined]
         saved = await self._store.checkpoints()
-        if saved and readable(saved, self._quarantined):
-            await self._go_on(saved)
+        known = [one for one in saved if readable(one, self._quarantined)]
+        if known and await self._go_on(known, counted):
+            # Others are of an older version, or of before a quarantine. What has no country is
+            # about the present alone.
+            others = [one for one in saved if not readable(one, self._quarantined)]
+            anew = ((one.country, one.platform) for one in others if one.country)
+            await self._from_history(anew)
         else:
-            await self._from_history()
+            await self._from_history((one.country, one.platform) for one in latest)
         await self._controls_from_store()
-        self._publisher.restore(
-            await self._store.latest_platforms(),
-            await self._store.latest_health(),
-            self.book.active,
-        )
+        self._publisher.restore(latest, await self._store.latest_health(), self.book.active)
         self._publisher.show_ended(await recent_events(self._store, self._now()))
 
-    async def _go_on(self, saved: Sequence[Checkpoint]) -> None:
+    async def _go_on(self, saved: Sequence[Checkpoint], latest: Sequence[PlatformVerdict]) -> bool:
+        """Continue from these states; False, and nothing is different, where one cannot be read.
+        `latest` are the newest verdicts that count."""
         watched = self._watched()
-        latest = await self._store.latest_platforms()
         recent: list[PlatformVerdict] = []
-        for part in to_read(saved, [one for one in latest if one not in self._quarantined]):
+        for part in to_read(saved, latest):
             recent += await self._store.recent_platforms(
                 part.since or _EPOCH, part.country, part.platform
             )
@@ -209,8 +213,7 @@ class Recorder:
             )
         except (ValueError, msgspec.DecodeError) as error:
             log.warning("checkpoints cannot be read", error=str(error))
-            await self._from_history()
-            return
+            return False
         # What time alone changed follows from nothing that is stored but the events themselves.
         moments: set[datetime] = set()
         for event in book.active:
@@ -226,6 +229,7 @@ class Recorder:
         logged = {event.id: await self._last_logged(event.id) for event in changeable(book)}
         self.book = msgspec.structs.replace(book, logged=logged)
         self._checkpoints.stored(saved)
+        return True
 
     async def _controls_from_store(self) -> None:
         """The events of controls that differ, which follow from no verdict."""
@@ -238,13 +242,13 @@ class Recorder:
             logged={**self.book.logged, **logged},
         )
 
-    async def _from_history(self) -> None:
-        """Detect everything anew: nothing is stored, or another version stored it."""
-        latest = await self._store.latest_platforms()
-        places = sorted({(verdict.country, verdict.platform) for verdict in latest})
-        if places:
-            log.info("detecting events in all of history", platforms=len(places))
-        for place in places:
+    async def _from_history(self, places: Iterable[CountryPlatformKey]) -> None:
+        """Detect these anew: nothing is stored of them, or another version stored it, or one with
+        other quarantines."""
+        anew = sorted(set(places))
+        if anew:
+            log.info("detecting events in all of history", platforms=len(anew))
+        for place in anew:
             step = await self._rebuilt(place)
             self.book = step.book
             self._unsaved.append(step)

@@ -5,17 +5,18 @@ from collections.abc import AsyncIterator, Sequence
 import msgspec
 import pytest
 
-from monitor.analysis.events.event import EventState
+from monitor.analysis.events.event import EventKind, EventState
 from monitor.judging.quarantine import NOBODY, Quarantined
 from monitor.metrics.publisher import Publisher
 from monitor.recording.recorder import Recorder
 from probes.vantage import VantagePoint
 from storage.store import StorageError
 from storage.values.fleet import Quarantine
+from storage.values.prunable import Prunable
 from tests.contract.cycles import at as moment
 from tests.contract.listing import EVERYTHING, flat
-from tests.unit.monitor.analysis.events.test_events import JAZZ, PTCL, at
-from tests.unit.monitor.recording.test_recorder import SETTINGS, blocks, cycle
+from tests.unit.monitor.analysis.events.test_events import JAZZ, PTCL, ZONG, at
+from tests.unit.monitor.recording.test_recorder import SETTINGS, CountingStore, blocks, cycle
 from tests.worlds.memory_store import MemoryStore
 
 POINTS = tuple(
@@ -94,6 +95,41 @@ async def test_decided_while_nothing_ran(store: MemoryStore) -> None:
     process = await begun(store, [decided(PTCL)])
     await process.record(cycle(".", 8, JAZZ))
     assert not await blocks(store)
+
+
+async def test_decided_while_nothing_ran_elsewhere(store: MemoryStore) -> None:
+    """It concerns one country. All of history was read for it, and events that follow from no
+    verdict were lost: a vantage that is silent, a shutdown, were shown no more."""
+    process = await begun(store)
+    for number in range(8, 30):
+        await process.record(cycle(".", number, JAZZ))
+    active = {event.kind: event.id for event in process.book.active}
+    assert EventKind.VANTAGE_SILENT in active
+    log = await flat(store.event_log(active[EventKind.VANTAGE_SILENT]))
+    again = await begun(store, [decided(ZONG)])
+    assert {event.kind: event.id for event in again.book.active} == active
+    await again.record(cycle(".", 30, JAZZ))
+    assert await flat(store.event_log(active[EventKind.VANTAGE_SILENT])) == log
+
+
+async def test_of_a_country_with_a_quarantine_a_restart_goes_on_as_well() -> None:
+    """A platform that nobody measures any more, and whose verdicts retention deleted, has a state
+    of before the quarantine for ever. For its sake each start went through all of history."""
+    store = CountingStore()
+    await store.open()
+    process = await begun(store)
+    gone = msgspec.structs.replace(cycle(".", 0, JAZZ).platforms[0], platform="gone")
+    await process.record(msgspec.structs.replace(cycle(".", 0, JAZZ), platforms=(gone,)))
+    async for _ in store.prune(Prunable.PLATFORM_VERDICT, at(1)):
+        pass
+    for number in range(1, 300):
+        await process.record(cycle(".", number, JAZZ))
+    await process.quarantine([decided(ZONG)])
+    await process.record(cycle(".", 300, JAZZ))
+    store.read = 0
+    again = await begun(store, [decided(ZONG)])
+    assert store.read == 0
+    assert again.book.places["PK", "x"].current == process.book.places["PK", "x"].current
 
 
 async def test_only_within_its_bounds(store: MemoryStore) -> None:
