@@ -171,11 +171,7 @@ def to_read(saved: Sequence[Checkpoint], latest: Iterable[PlatformVerdict]) -> t
     A platform that is hardly measured any more in a country has a state of long ago. It is read by
     itself, or all that came since of all others would be read as well.
     """
-    newest: dict[CountryPlatformKey, datetime] = {}
-    for verdict in latest:
-        if verdict.vantage_role == VantageRole.FIELD:
-            for place in ((verdict.country, verdict.platform), ("", verdict.platform)):
-                newest[place] = max(newest.get(place, verdict.judged_at), verdict.judged_at)
+    newest = _newest(latest)
     begun = {_place(one): _begun(one.until, newest.get(_place(one))) for one in saved}
     since = {
         (country, platform): _earlier(at, begun.get(("", platform), at))
@@ -191,6 +187,30 @@ def to_read(saved: Sequence[Checkpoint], latest: Iterable[PlatformVerdict]) -> t
         Reading(since=together),
         *(_alone(place, at) for place, at in sorted(since.items()) if at is None or at < apart),
     )
+
+
+def behind(
+    book: EventBook, latest: Iterable[PlatformVerdict]
+) -> tuple[tuple[CountryPlatformKey, datetime], ...]:
+    """Platforms in countries whose newest verdict the book lacks, with its moment: retention took
+    all of them that came after the state stored, or after none was. `latest` as in `to_read`."""
+    lasts = {place: timeline.last for place, timeline in book.places.items()}
+    return tuple(
+        (place, at)
+        for place, at in sorted(_newest(latest).items())
+        if all(place) and ((last := lasts.get(place)) is None or last[0] < at)
+    )
+
+
+def _newest(latest: Iterable[PlatformVerdict]) -> dict[CountryPlatformKey, datetime]:
+    """When the newest verdict of a field vantage was judged, of each platform in a country and of
+    each worldwide."""
+    newest: dict[CountryPlatformKey, datetime] = {}
+    for verdict in latest:
+        if verdict.vantage_role == VantageRole.FIELD:
+            for place in ((verdict.country, verdict.platform), ("", verdict.platform)):
+                newest[place] = max(newest.get(place, verdict.judged_at), verdict.judged_at)
+    return newest
 
 
 def _alone(place: CountryPlatformKey, since: datetime | None) -> Reading:

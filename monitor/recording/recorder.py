@@ -25,6 +25,7 @@ from monitor.analysis.events.detection import (
     EventBook,
     Rebuild,
     Step,
+    as_stored,
     go_on,
     key_of,
     note_controls,
@@ -42,6 +43,7 @@ from monitor.recording.backlog import MOST, Backlog
 from monitor.recording.checkpoints import (
     KEPT_FOR,
     DueCheckpoints,
+    behind,
     changeable,
     checkpoints_of,
     health_since,
@@ -189,6 +191,7 @@ class Recorder:
             await self._from_history(anew)
         else:
             await self._from_history((one.country, one.platform) for one in latest)
+        self.book = await self._as_stored(self.book, counted)
         await self._controls_from_store()
         self._publisher.restore(latest, await self._store.latest_health(), self.book.active)
         self._publisher.show_ended(await recent_events(self._store, self._now()))
@@ -214,6 +217,9 @@ class Recorder:
         except (ValueError, msgspec.DecodeError) as error:
             log.warning("checkpoints cannot be read", error=str(error))
             return False
+        places = {(one.country, one.platform) for one in saved}
+        here = [one for one in latest if (one.country, one.platform) in places]
+        book = await self._as_stored(book, here)
         # What time alone changed follows from nothing that is stored but the events themselves.
         moments: set[datetime] = set()
         for event in book.active:
@@ -230,6 +236,24 @@ class Recorder:
         self.book = msgspec.structs.replace(book, logged=logged)
         self._checkpoints.stored(saved)
         return True
+
+    async def _as_stored(self, book: EventBook, latest: Iterable[PlatformVerdict]) -> EventBook:
+        """The book with events as they are stored where the verdicts that led to them no longer
+        are, since retention deleted or moved them: what is left of them would tell of earlier."""
+        for place, until in behind(book, latest):
+            wanted = Selection(country=place[0], platform=place[1])
+            known = [
+                event
+                async for page in self._store.events(wanted)
+                for event in page
+                if event.kind is EventKind.BLOCK and event.state is not EventState.WITHDRAWN
+            ]
+            event = max(known, key=lambda one: one.onset_latest, default=None)
+            book = as_stored(book, place, until, event, self._settings.events, self._now())
+            if event is not None:
+                logged = {**book.logged, event.id: await self._last_logged(event.id)}
+                book = msgspec.structs.replace(book, logged=logged)
+        return book
 
     async def _controls_from_store(self) -> None:
         """The events of controls that differ, which follow from no verdict."""

@@ -126,6 +126,15 @@ def _known_to_the_silent(
     return recounted(msgspec.structs.replace(state, streams=streams))
 
 
+def as_stored(
+    state: CountryPlatform, event: Event | None, now: datetime, settings: EventSettings
+) -> CountryPlatform:
+    """The state at `now` (UTC) with its event as later verdicts left it, which are gone; None where
+    there is none."""
+    later = msgspec.structs.replace(state, event=event)
+    return _known_to_the_silent(later, state.event, now, settings)
+
+
 def recounted(state: CountryPlatform) -> CountryPlatform:
     """The state with its vantages counted anew, as after it was stored."""
     suspected = sum(stream.suspected for stream in state.streams.values())

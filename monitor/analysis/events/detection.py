@@ -173,6 +173,22 @@ def note_controls(
     return taken.step()
 
 
+def as_stored(
+    book: EventBook,
+    place: CountryPlatformKey,
+    until: datetime,
+    event: Event | None,
+    settings: EventSettings,
+    now: datetime,
+) -> EventBook:
+    """The book at `now` with a platform's event in a country as verdicts up to `until` left it,
+    which are gone (UTC)."""
+    known = book.places.get(place) or begin(CountryPlatform())
+    state = block_lifecycle.as_stored(known.current, event, now, settings)
+    places = {**book.places, place: VerdictOrder(until=(until, ""), current=state)}
+    return msgspec.structs.replace(book, places=places, going_on=going_on(places))
+
+
 def pass_time(book: EventBook, now: datetime, settings: EventSettings) -> Step:
     """What is known at a later moment (UTC), though nobody reported anything."""
     taken = _Taking(book, settings, LATENESS)

@@ -20,6 +20,7 @@ from storage.store import StorageError
 from storage.values.checkpoint import Checkpoint
 from storage.values.cycle import Cycle
 from storage.values.outbox import Notice
+from storage.values.prunable import Prunable
 from storage.values.selection import Selection
 from tests.contract.cycles import cycle as any_cycle
 from tests.contract.listing import EVERYTHING, flat
@@ -326,6 +327,71 @@ async def test_a_version_that_concludes_differently_goes_through_history() -> No
     assert longer[event_id].longer_only(straight[event_id])
     log = await flat(store.event_log(event_id))
     assert [entry.sequence for entry in log] == list(range(1, len(log) + 1))
+
+
+async def _without_verdicts(store: MemoryStore) -> None:
+    """Retention deletes all that was judged, as it does of a country that nobody measures now."""
+    for what in (Prunable.VERDICT, Prunable.PLATFORM_VERDICT):
+        async for _ in store.prune(what, at(10**6)):
+            pass
+
+
+def _weeks_later(store: MemoryStore) -> Recorder:
+    """A process of then."""
+    publisher = Publisher(SETTINGS.vantages, SETTINGS.catalog, lambda: at(0))
+    return Recorder(SETTINGS, store, publisher, now=lambda: at(0) + timedelta(days=9))
+
+
+async def test_a_restart_after_retention_brings_no_ended_block_back() -> None:
+    """A volunteer went away within the hour after the end of a block. Their verdicts were deleted,
+    and the state stored was that of an hour before, so after a restart the block went on, nobody
+    knew how; weeks later its known end was overwritten by an unknown one."""
+    store = MemoryStore()
+    await store.open()
+    process = await recorder(store)
+    for number, letter in enumerate("." * 20 + "B" * 8 + "." * 12):
+        await process.record(cycle(letter, number))
+    (event,) = await flat(store.events(EVERYTHING))
+    assert event.state is EventState.ENDED
+    log = await flat(store.event_log(event.id))
+    await _without_verdicts(store)
+    process = _weeks_later(store)
+    await process.restore()
+    assert process.book.active == ()
+    await process.pass_time(at(0) + timedelta(days=60))
+    assert await flat(store.events(EVERYTHING)) == [event]
+    assert await flat(store.event_log(event.id)) == log
+    # The volunteer is back, then so is the block: another one.
+    for number, letter in enumerate("...BB", 2600):
+        await process.record(cycle(letter, number))
+    before, after_it = await flat(store.events(EVERYTHING))
+    assert before == event
+    assert after_it.state is EventState.CONFIRMED
+    assert after_it.onset_earliest == at(2602)
+
+
+async def test_a_restart_after_retention_loses_no_block() -> None:
+    """A block began, and a shutdown followed within the hour. After a restart of a week later the
+    block was nowhere to be seen, and nothing would ever have closed it."""
+    store = MemoryStore()
+    await store.open()
+    process = await recorder(store)
+    for number, letter in enumerate("." * 20 + "BB"):
+        await process.record(cycle(letter, number))
+    await process.pass_time(at(60))
+    (event,) = await flat(store.events(EVERYTHING))
+    assert event.state is EventState.UNOBSERVED
+    log = await flat(store.event_log(event.id))
+    await _without_verdicts(store)
+    process = _weeks_later(store)
+    await process.restore()
+    assert process.book.active == (event,)
+    await process.pass_time(at(0) + timedelta(days=40))
+    (closed,) = await flat(store.events(EVERYTHING))
+    assert (closed.id, closed.state, closed.end_latest) == (event.id, EventState.ENDED, None)
+    longer = await flat(store.event_log(event.id))
+    assert longer[: len(log)] == log
+    assert [one.sequence for one in longer] == list(range(1, len(log) + 2))
 
 
 async def test_what_the_store_refuses_is_not_lost() -> None:
