@@ -61,6 +61,19 @@ _measurements = schema.measurement.c
 OF_CONTROLS = _measurements.vantage_role == literal_column("'control'")
 
 
+def by_controls(
+    since: datetime, until: datetime
+) -> tuple[list[ColumnElement[bool]], ColumnElement[bool]]:
+    """What selects the measurements that controls began from `since` to before `until` (UTC); the
+    last bounds them from below."""
+    where = [
+        OF_CONTROLS,
+        _measurements.look.in_([Purpose.CONTROL.value, Purpose.REFERENCE.value]),
+        _measurements.started_at < time_text(until),
+    ]
+    return where, _measurements.started_at >= time_text(since)
+
+
 def _is_open(at: datetime) -> ColumnElement[bool]:
     """As `Invitation.is_open`."""
     table = schema.invitation.c
@@ -246,13 +259,7 @@ class SqlFleet(SqlActs):
         return await self._all(listings.MEASUREMENTS, where)
 
     async def control_measurements(self, since: datetime, until: datetime) -> list[Measurement]:
-        where = [
-            OF_CONTROLS,
-            _measurements.look.in_([Purpose.CONTROL.value, Purpose.REFERENCE.value]),
-            _measurements.started_at < time_text(until),
-        ]
-        start = _measurements.started_at >= time_text(since)
-        return await self._all(listings.MEASUREMENTS, where, start)
+        return await self._all(listings.MEASUREMENTS, *by_controls(since, until))
 
     async def latest_control_measurements(
         self, since: datetime, places: Collection[EndpointKey] | None = None

@@ -11,6 +11,7 @@ from monitor.config.settings import RetentionSettings
 from monitor.metrics.publisher import Publisher
 from monitor.metrics.scrapes import create_registry
 from monitor.recording.scheduled_retention import Retention
+from probes.measurement import Purpose
 from storage.open_store import sql_store
 from storage.values.archive_place import ArchivePlace
 from storage.values.fleet import ReceivedBatch, SeenCycle
@@ -235,4 +236,37 @@ async def test_days_of_late_cycles_stay_until_these_are_judged(tmp_path: Path) -
     oldest = await store.oldest_measurement()
     assert oldest is not None
     assert oldest >= START + timedelta(days=6)
+    await store.close()
+
+
+async def test_controls_of_days_that_moved_count_for_late_cycles(tmp_path: Path) -> None:
+    """An agent brings what it measured two weeks ago, after that day moved. What controls measured
+    then was sought in the database alone: without it nothing that failed was a block."""
+    store = sql_store(f"sqlite:///{tmp_path / 'a.db'}", ArchivePlace(folder=str(tmp_path / "old")))
+    await store.open()
+    made = [
+        replace(one, vantage="ctl", vantage_role="control", look=Purpose.CONTROL)
+        for one in cycle(2, seconds=2 * DAY).measurements
+    ]
+    await store.add_control_measurements(made)
+    for number in range(14):
+        await store.save(cycle(number, seconds=number * DAY))
+    of_then = START + timedelta(days=2), START + timedelta(days=3)
+    before = await store.control_measurements(*of_then)
+    assert len(before) == len(made)
+    one = Retention(
+        *(Settings(), store, world.x_blocked_on_two_of_three()),
+        now=lambda: START + timedelta(days=13),
+        confirmed=lambda: True,
+        folded=FOLDED,
+        database_limit=1,
+    )
+    await one.round()
+    oldest = await store.oldest_measurement()
+    assert oldest is not None
+    assert oldest > of_then[1]
+    assert await store.control_measurements(*of_then) == before
+    # While it is in both, as when it moves, each is there once.
+    await store.add_control_measurements(made[:2])
+    assert await store.control_measurements(*of_then) == before
     await store.close()
