@@ -6,7 +6,8 @@ known) comes from the accusing verdicts of the present run.
 **Functions.** A platform is ok while a function that is not core is undecided, and not every cycle
 tests speed or QUIC. So the onset counts from the last clearing verdict in which what is accused was
 tested, not merely from the last one. And while all that a run accuses is undecided, a platform that
-is ok clears nothing.
+is ok clears nothing; nor does it while no such test was made since. Speed is not measured once the
+day's bytes are spent, and after a restart nobody knows that it must be.
 
 While a core function is undecided, so is the platform. A block of another function is known all the
 same, and accuses by that function's own verdict. What hides the core may explain weak evidence, so
@@ -39,7 +40,14 @@ from monitor.analysis.events.settings import SILENT_INTERVALS
 from monitor.analysis.judge.rules.part_fails import SOME_ADDRESSES
 from monitor.analysis.judge.rules.table import UNSETTLED
 from monitor.analysis.trust import Voice, network_key
-from monitor.analysis.verdict import ACCUSED, EVIDENCE_ORDER, Evidence, PlatformVerdict, State
+from monitor.analysis.verdict import (
+    ACCUSED,
+    EVIDENCE_ORDER,
+    Evidence,
+    FunctionVerdict,
+    PlatformVerdict,
+    State,
+)
 
 _SCOPES = {State.DEGRADED: Scope.PARTIAL, State.PARTIAL: Scope.SOME}
 _OWN_TEST = ("quic", "throttling")
@@ -72,6 +80,9 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     """`method.sub_method` in the order first seen."""
     functions: tuple[str, ...]
     """Functions blocked or throttled at any time, sorted."""
+    accused: tuple[str, ...] = ()
+    """What the last one accuses, by the names of `Stream.open_at`; empty where an older version
+    stored it."""
     evidence: Evidence
     scope: Scope
     """Full once a core function was affected, some while that was so for a part of people only."""
@@ -189,7 +200,7 @@ def observe(stream: Stream, verdict: PlatformVerdict, settings: DetectorSettings
     """The stream after one more verdict. Verdicts older than the last change nothing."""
     verdict = _of_functions(verdict)
     reading = reading_of(verdict)
-    if reading.kind is Kind.CLEARS and _accused_undecided(stream, verdict):
+    if reading.kind is Kind.CLEARS and _nothing_known(stream, verdict):
         reading = msgspec.structs.replace(reading, kind=Kind.NEITHER, llr=0.0)
     pace = stream.pace
     if pace.at is None or verdict.started_at > pace.at:
@@ -235,13 +246,23 @@ def _of_functions(verdict: PlatformVerdict) -> PlatformVerdict:
     )
 
 
-def _accused_undecided(stream: Stream, verdict: PlatformVerdict) -> bool:
-    """Whether nothing is known of all that the present run of a stream accuses."""
-    if stream.run is None or stream.detector.phase in (Phase.UNKNOWN, Phase.CLEAR):
+def _nothing_known(stream: Stream, verdict: PlatformVerdict) -> bool:
+    """Whether nothing is known of all that the present run of a stream accuses: it is undecided, or
+    the test that would show it was not made since."""
+    run = stream.run
+    if run is None or stream.detector.phase in (Phase.UNKNOWN, Phase.CLEAR):
         return False
-    accused = {name.partition(":")[0] for name in stream.run.functions}
-    states = [one.state for one in verdict.functions if one.function in accused]
-    return bool(states) and all(one in (State.INSUFFICIENT, State.DOWN) for one in states)
+    named = run.accused or tuple(name.partition(":")[0] for name in run.functions)
+    accused = {name.partition(" ")[0]: name for name in named}
+    opened = {**stream.open_at, **_open(verdict)}
+
+    def unknown(one: FunctionVerdict) -> bool:
+        name = accused[one.function]
+        untested = name != one.function and opened.get(name, run.last) <= run.last
+        return untested or one.state in (State.INSUFFICIENT, State.DOWN)
+
+    seen = [one for one in verdict.functions if one.function in accused]
+    return bool(seen) and all(map(unknown, seen))
 
 
 def _unsure(stream: Stream, now: datetime, settings: DetectorSettings) -> float:
@@ -309,6 +330,7 @@ def _run(stream: Stream, detector: Detector, verdict: PlatformVerdict) -> Run:
         functions=tuple(
             sorted(n for r in verdict.functions if r.state in ACCUSED for n in r.names)
         ),
+        accused=tuple(_accused(verdict)),
         evidence=verdict.evidence,
         scope=_SCOPES.get(verdict.state, Scope.FULL),
         family=verdict.family,
@@ -325,6 +347,7 @@ def _run(stream: Stream, detector: Detector, verdict: PlatformVerdict) -> Run:
         suspected=run.suspected or suspected,
         methods=tuple(dict.fromkeys((*run.methods, *now.methods))),
         functions=tuple(sorted({*run.functions, *now.functions})),
+        accused=now.accused,
         evidence=max(run.evidence, now.evidence, key=EVIDENCE_ORDER.__getitem__),
         scope=widest((run.scope, now.scope)),
         family=run.family if run.family == now.family else "",

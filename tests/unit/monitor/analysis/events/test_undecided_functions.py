@@ -234,3 +234,59 @@ def test_an_undecided_core_is_not_reached() -> None:
         book = step.book
         outages += [event for event in step.changed if event.kind is EventKind.OUTAGE]
     assert outages[-1].active
+
+
+# -- what takes a test of its own --------------------------------------------------------------
+
+OWN_TESTS = {
+    "throttling": (State.THROTTLED, "rate", State.THROTTLED),
+    "quic": (State.DEGRADED, "timeout", State.DEGRADED),
+}
+"""Method → the state of a core function, the sub-method and the state of the platform."""
+
+
+def by_own_test(letter: str, cycle: int, method: str, vantage: str = "khi-ptcl") -> PlatformVerdict:
+    """A cycle in which the site is found slow, or without QUIC (x), found well by such a test (o),
+    or works while none was made (.)."""
+    state, sub_method, whole = OWN_TESTS[method]
+    accused = letter == "x"
+    web = FunctionVerdict(
+        function="web",
+        core=True,
+        state=state if accused else State.OK,
+        method=method if accused else "",
+        sub_method=sub_method if accused else "",
+        evidence=Evidence.STRONG if accused else Evidence.NONE,
+        tested=(method,) if letter == "o" else (),
+    )
+    return msgspec.structs.replace(
+        verdict(".", cycle, vantage),
+        state=whole if accused else State.OK,
+        method=method if accused else "",
+        sub_method=sub_method if accused else "",
+        evidence=Evidence.STRONG if accused else Evidence.NONE,
+        functions=(web,),
+    )
+
+
+@pytest.mark.parametrize("method", OWN_TESTS)
+def test_no_test_of_its_own_is_no_end(method: str) -> None:
+    """The day's bytes are spent, the program started anew, or the line is bad: the site works, and
+    nobody measured its speed or tried QUIC. The event was told to be over."""
+
+    def story(letters: str) -> list[PlatformVerdict]:
+        return [by_own_test(letter, cycle, method) for cycle, letter in enumerate(letters)]
+
+    untested = told(story("ooo" + 40 * "x" + 40 * "."))
+    assert untested.changes[-2:] == ["network_unobserved", "unobserved"]
+    assert not {"recovering", "ended", "dismissed"} & set(untested.changes)
+    tested = told(story("ooo" + 40 * "x" + 20 * "." + "o" + 5 * "."))
+    assert not tested.only.active
+    (stretch,) = tested.only.networks[0].stretches
+    assert (stretch.end_earliest, stretch.end_latest) == (at(42), at(63))
+
+
+def test_what_is_blocked_now_must_work_again() -> None:
+    """All was blocked, then pictures alone. That the site works ends nothing while these are
+    undecided."""
+    assert told(story("..." + 5 * "B" + 15 * "p" + 40 * "i")).only.state is EventState.UNOBSERVED
