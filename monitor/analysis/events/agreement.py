@@ -6,11 +6,15 @@ One that finds open what at least WITNESSES others find blocked is an outlier to
 event. A person should check both: a VPN left on, another resolver, a machine that was tampered
 with.
 
+Who did not test what is blocked contradicts nobody: a quiet vantage measures little speed and no
+QUIC, and behind a proxy nobody tests calls.
+
 Two against two is no outlier: the network blocks some of its users, and that is an event.
 """
 
 from collections.abc import Collection, Iterable
 from datetime import datetime
+from itertools import chain
 
 import msgspec
 
@@ -49,8 +53,8 @@ def outliers(
 def outvoted(
     stream: Stream, streams: Iterable[Stream], now: datetime, settings: EventSettings
 ) -> bool:
-    """Whether its network has enough other vantages to contradict it and none agrees. Then it
-    confirms nothing alone, even before the others measure again."""
+    """Whether its network has enough other vantages to contradict it, that ever found open what it
+    finds blocked, and none agrees. Then it confirms nothing alone, even before they do so again."""
     others = [
         other
         for other in streams
@@ -59,7 +63,8 @@ def outvoted(
         and other.observed(now, settings.detector)
         and not settings.trust.is_new(other.vantage, now)
     ]
-    return len(others) >= WITNESSES and not any(other.suspected for other in others)
+    able = [other for other in others if _found_open(other, _accused(stream))]
+    return len(able) >= WITNESSES and not any(other.suspected for other in others)
 
 
 def _alone(here: list[Stream], known: Collection[str]) -> Outlier | None:
@@ -67,7 +72,12 @@ def _alone(here: list[Stream], known: Collection[str]) -> Outlier | None:
     accusing = [stream for stream in here if stream.suspected]
     if len(accusing) == 1:
         since = accusing[0].detector.run_at or accusing[0].detector.onset_latest
-        against = [one for one in here if one.vantage in known and _open_after(one, since)]
+        what = _accused(accusing[0])
+        against = [
+            one
+            for one in here
+            if one.vantage in known and _open_after(one, since) and _found_open(one, what, since)
+        ]
         if len(against) >= WITNESSES:
             return Outlier(vantage=accusing[0].vantage, accuses=True)
         return None
@@ -78,9 +88,20 @@ def _alone(here: list[Stream], known: Collection[str]) -> Outlier | None:
     if sum(stream.vantage in known for stream in accusing) < WITNESSES:
         return None
     # This vantage found it open after all others began to find it blocked.
-    if onsets and _open_after(other, onsets[-1]):
+    what = list(chain.from_iterable(map(_accused, accusing)))
+    if onsets and _open_after(other, onsets[-1]) and _found_open(other, what, onsets[-1]):
         return Outlier(vantage=other.vantage, accuses=False)
     return None
+
+
+def _accused(stream: Stream) -> Collection[str]:
+    """What it finds blocked; nothing where an older version stored it."""
+    return stream.run.accused if stream.run is not None else ()
+
+
+def _found_open(stream: Stream, accused: Collection[str], since: datetime | None = None) -> bool:
+    """Whether it found any of this open, since that moment if one is given."""
+    return not accused or any(stream.has_open(name, since) for name in accused)
 
 
 def _open_after(stream: Stream, moment: datetime | None) -> bool:

@@ -3,10 +3,11 @@ is open again or is no longer measured, and when it blocked.
 
 **Who speaks for a network.** A block may hit some users of a network and not others. A vantage that
 was open all the time does not know whether one that fell silent while it was blocked still is: only
-one that was found open after that one was last found blocked does.
+one that was found open after that one was last found blocked does. Nor does one that does not test
+what was blocked, as calls from behind a proxy.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -32,6 +33,7 @@ def networks_of(
     """The networks seen during an event, as they are at `at` (UTC)."""
     statuses = {status.key: status for status in before}
     onsets: Sequence[datetime] = ()
+    accused: Collection[str] = ()
     # One that has no vantages any more is no longer measured.
     by_network: dict[tuple[int, str], list[Stream]] = {key: [] for key in statuses}
     for stream in sorted(streams, key=lambda stream: stream.vantage):
@@ -44,10 +46,20 @@ def networks_of(
         status = _network(statuses.get(key), here, seen, at, settings.detector.end_readings)
         if not status.affected and seen:
             onsets = onsets or _present_onsets(before, streams, at, settings)
-            spared = all(_spared(stream, onsets) for stream in seen)
+            accused = accused or _accused(streams, at, settings)
+            spared = all(_spared(stream, onsets, accused) for stream in seen)
             status = msgspec.structs.replace(status, found_open=spared)
         statuses[key] = status
     return tuple(sorted(statuses.values(), key=lambda status: (status.asn, status.network)))
+
+
+def _accused(streams: Iterable[Stream], at: datetime, settings: EventSettings) -> frozenset[str]:
+    """What is blocked now, by the names of `Stream.open_at`; where nothing is any more, what last
+    was."""
+    found = [one for one in streams if one.run is not None and one.run.suspected]
+    now = [one for one in found if one.suspected and one.observed(at, settings.detector)]
+    runs = [one.run for one in now or found if one.run is not None]
+    return frozenset(name for run in runs for name in run.accused)
 
 
 def _present_onsets(
@@ -65,14 +77,16 @@ def _present_onsets(
     return now or [status.stretches[-1].onset_latest for status in before if status.stretches]
 
 
-def _spared(stream: Stream, onsets: Sequence[datetime]) -> bool:
-    """Whether it is open by its last test, when all others were blocked already: before, its word
-    is about another time."""
-    cleared, accused = stream.detector.cleared_at, stream.detector.accused_at
+def _spared(stream: Stream, onsets: Sequence[datetime], accused: Collection[str]) -> bool:
+    """Whether it is open by its last test, and all that is `accused` was found so, when all others
+    were blocked already: before, its word is about another time."""
+    cleared, accused_at = stream.detector.cleared_at, stream.detector.accused_at
+    since = max(onsets, default=None)
     return (
         cleared is not None
-        and (accused is None or cleared > accused)
-        and cleared >= max(onsets, default=cleared)
+        and (accused_at is None or cleared > accused_at)
+        and (since is None or cleared >= since)
+        and all(stream.has_open(name, since) for name in accused)
     )
 
 
@@ -128,14 +142,21 @@ def _network(
 
 def _open_again(here: Sequence[Stream], seen: Sequence[Stream]) -> bool:
     """Whether one of those `seen` was found open after each that is silent was found blocked."""
-    blocked = [
-        at
+    silent = [
+        (at, one.run.accused)
         for one in here
-        if one.suspected and not one.found_open
+        if one.suspected and not one.found_open and one.run is not None
         if (at := one.detector.accused_since or one.detector.accused_at) is not None
     ]
-    opened = [one.opened for one in seen if one.open and one.opened is not None]
-    return bool(opened) and max(opened) > max(blocked, default=datetime.min.replace(tzinfo=UTC))
+    last = max((at for at, _ in silent), default=datetime.min.replace(tzinfo=UTC))
+    accused = frozenset(name for _, names in silent for name in names)
+    return any(
+        one.open
+        and one.opened is not None
+        and one.opened > last
+        and (not accused or any(one.has_open(name, last) for name in accused))
+        for one in seen
+    )
 
 
 def _knows_of_ends(stream: Stream, needed: int) -> bool:

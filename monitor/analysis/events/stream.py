@@ -152,6 +152,12 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True, gc=False):
             return self.run.opened
         return self.detector.open_since
 
+    def has_open(self, name: str, since: datetime | None = None) -> bool:
+        """Whether something, by the names of `open_at`, was found open; at that moment (UTC) or
+        later, if one is given."""
+        at = self.open_at.get(name)
+        return at is not None and (since is None or at >= since)
+
     def silent_while_open(self, at: datetime | None, *, over: bool) -> "Stream":
         """The stream of a silent vantage when others have found its network open, at that moment
         (UTC), or its event is closed: what it finds later begins then. Where the block is `over`,

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from monitor.analysis.events.agreement import Outlier, outliers
 from monitor.analysis.events.event import EventState
 from monitor.analysis.events.settings import EventSettings
+from monitor.analysis.verdict import ACCUSED, FunctionVerdict, State
 from tests.unit.monitor.analysis.events.test_events import Told, judged, told, verdict
 
 NETWORK = (17557, "PTCL")
@@ -112,3 +113,42 @@ def test_a_liar_changes_nothing_among_honest_neighbours(seed: int) -> None:
     blocked = dict.fromkeys("abc", "." * 10 + "B" * 20)
     story = tell({**blocked, "liar": lies})
     assert any(event.confirmed_at for event in story.events.values() if event.active)
+
+
+CALLS = {
+    "B": FunctionVerdict(function="calls", core=False, state=State.BLOCKED, method="udp"),
+    ".": FunctionVerdict(function="calls", core=False, state=State.OK),
+    "i": FunctionVerdict(function="calls", core=False, state=State.INSUFFICIENT),
+}
+"""Of vantages that can test calls, and of one behind a proxy, which cannot."""
+SPEED = {
+    "B": FunctionVerdict(function="video", core=False, state=State.THROTTLED, method="throttling"),
+    ".": FunctionVerdict(function="video", core=False, state=State.OK, tested=("throttling",)),
+    "i": FunctionVerdict(function="video", core=False, state=State.OK),
+}
+"""Of vantages that measure speed, and of a quiet one, which does so of start pages alone."""
+
+
+def three(what: Mapping[str, FunctionVerdict], others: str) -> Told:
+    """All find it open. Then one finds it blocked; the `others` of the network test it, or not."""
+    verdicts = []
+    for cycle in range(20):
+        for vantage, letter in (("a", "B"), ("b", others), ("c", others)):
+            found = what["." if cycle < len(CALM) and letter == "B" else letter]
+            like = verdict("p" if found.state in ACCUSED else ".", cycle, vantage, network=NETWORK)
+            web = FunctionVerdict(function="web", core=True, state=State.OK)
+            verdicts.append(msgspec.structs.replace(like, functions=(found, web)))
+    return told(verdicts)
+
+
+@pytest.mark.parametrize("what", [CALLS, SPEED], ids=["calls", "speed"])
+def test_who_does_not_test_it_contradicts_nobody(what: Mapping[str, FunctionVerdict]) -> None:
+    """Two of three vantages are behind a proxy, or quiet. What the third found blocked was no
+    event, and it was shown as the one that differs."""
+    story = three(what, "i")
+    assert story.only.state is EventState.CONFIRMED
+    (timeline,) = story.book.places.values()
+    assert not outliers(timeline.current.streams.values(), judged(19), EventSettings())
+    contradicted = three(what, ".")
+    assert "confirmed" not in contradicted.changes
+    assert not [event for event in contradicted.events.values() if event.active]

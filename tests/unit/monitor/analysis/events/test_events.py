@@ -61,7 +61,7 @@ def verdict(
     state, evidence, named = LETTERS[letter]
     method, _, sub_method = named.partition(".")
     asn, name = network or NETWORKS.get(vantage, (0, ""))
-    functions = ("media",) if letter == "p" else ("api", "web")
+    accused = ("media",) if letter == "p" else ("api", "web")
     blocked = state in (State.BLOCKED, State.DEGRADED, State.THROTTLED)
     return PlatformVerdict(
         cycle=f"{vantage}-{cycle}",
@@ -80,9 +80,9 @@ def verdict(
             FunctionVerdict(
                 function=function,
                 core=function != "media",
-                state=State.BLOCKED if blocked else State.OK,
+                state=State.BLOCKED if blocked and function in accused else State.OK,
             )
-            for function in functions
+            for function in ("api", "media", "web")
         ),
         measurement=f"m-{platform}-{vantage}-{cycle}",
         started_at=at(cycle),

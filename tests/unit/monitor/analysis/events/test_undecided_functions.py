@@ -286,6 +286,35 @@ def test_no_test_of_its_own_is_no_end(method: str) -> None:
     assert (stretch.end_earliest, stretch.end_latest) == (at(42), at(63))
 
 
+@pytest.mark.parametrize("method", OWN_TESTS)
+def test_a_network_where_it_was_not_tested_is_not_spared(method: str) -> None:
+    """Messages said that the site is not slowed down there."""
+
+    def spared(letter: str) -> bool:
+        cycles = [
+            by_own_test(one, cycle, method, vantage)
+            for cycle in range(40)
+            for vantage, one in (("khi-ptcl", "x"), ("khi-zong", letter))
+        ]
+        return next(one.found_open for one in told(cycles).only.networks if one.asn == 59257)
+
+    assert spared("o")
+    assert not spared(".")
+
+
+def test_a_vantage_that_cannot_test_it_ends_nothing() -> None:
+    """Another one of the network takes the place of the one that found the site slow. It measures
+    no speed, as a quiet one, and found the site open three times."""
+    slow = [by_own_test("x", cycle, "throttling", "old") for cycle in range(40)]
+    well = [by_own_test(".", cycle, "throttling", "new") for cycle in range(40, 80)]
+    network = {"asn": 17557, "network": "PTCL"}
+    cycles = [msgspec.structs.replace(one, **network) for one in (*slow, *well)]
+    assert told(cycles).only.state is EventState.UNOBSERVED
+    well = [by_own_test("o", cycle, "throttling", "new") for cycle in range(40, 80)]
+    cycles = [msgspec.structs.replace(one, **network) for one in (*slow, *well)]
+    assert told(cycles).only.state is EventState.ENDED
+
+
 def test_what_is_blocked_now_must_work_again() -> None:
     """All was blocked, then pictures alone. That the site works ends nothing while these are
     undecided."""
