@@ -159,8 +159,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     def spares_browsers(self) -> bool:
         """Whether only QUIC is blocked, so that programs fall back to TCP, or only short TLS
         greetings are, which browsers do not send."""
-        narrow = self.method == "quic" or self.sub_method == "short_hello"
-        return self.state is State.BLOCKED and narrow
+        return self.state is State.BLOCKED and _spares_browsers(self)
 
 
 class FunctionVerdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -185,13 +184,17 @@ class FunctionVerdict(msgspec.Struct, frozen=True, kw_only=True):
     """It is blocked or slow, and in the same cycle addresses of platforms of different owners were
     silent together."""
     measurement: str = ""
-    """Id of the measurement that decided it, where it is blocked or slow while the platform is
-    undecided or down; else empty."""
+    """Id of the measurement that decided it, where it is blocked or slow while the platform itself
+    is undecided or down, or accused by weak evidence alone; else empty."""
 
     @property
     def names(self) -> tuple[str, ...]:
         """The function by name, or `function:group` for each group where only some are affected."""
         return tuple(f"{self.function}:{group}" for group in self.groups) or (self.function,)
+
+
+def _spares_browsers(one: Verdict | FunctionVerdict) -> bool:
+    return one.method == "quic" or one.sub_method == "short_hello"
 
 
 # As many are kept as a fleet has vantages and platforms, and none is part of a circle.
@@ -247,7 +250,24 @@ class PlatformVerdict(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         may show the same outage."""
         if self.state not in (State.INSUFFICIENT, State.DOWN):
             return ()
-        least = Evidence.CONCLUSIVE if self.state is State.DOWN else Evidence.STRONG
+        return self._known_to_fail(down=self.state is State.DOWN)
+
+    @property
+    def fails_for_certain(self) -> tuple[FunctionVerdict, ...]:
+        """`blocked_all_the_same`; while weak evidence alone says that a core function is blocked,
+        slow or fails in part, those others that people notice and that are known better."""
+        if self.state is State.DEGRADED or self.state not in ACCUSED:
+            return self.blocked_all_the_same
+        if self.evidence is not Evidence.WEAK:
+            return ()
+        down = any(one.core and one.state is State.DOWN for one in self.functions)
+        known = self._known_to_fail(down=down)
+        return tuple(one for one in known if not _spares_browsers(one))
+
+    def _known_to_fail(self, *, down: bool) -> tuple[FunctionVerdict, ...]:
+        """The functions with a measurement of their own that are blocked or slow by evidence that
+        counts where a core function is `down`, or none is."""
+        least = Evidence.CONCLUSIVE if down else Evidence.STRONG
         found = (
             one
             for one in self.functions

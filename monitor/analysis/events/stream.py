@@ -12,7 +12,8 @@ day's bytes are spent, and after a restart nobody knows that it must be.
 While a core function is undecided, so is the platform. A block of another function is known all the
 same, and accuses by that function's own verdict. What hides the core may explain weak evidence, so
 that does not count. The same holds where a core function is down everywhere, for conclusive
-evidence alone: the outage may have reached the other one.
+evidence alone: the outage may have reached the other one. Where weak evidence alone accuses a core
+function, as one silent address of several, what is known better of another one accuses instead.
 
 **Its own interval.** An agent may measure less often than the collector's interval. It is silent,
 and what it found fades, by its own interval, which is learned from its verdicts.
@@ -232,13 +233,16 @@ def observe(stream: Stream, verdict: PlatformVerdict, settings: DetectorSettings
 
 
 def _of_functions(verdict: PlatformVerdict) -> PlatformVerdict:
-    """The verdict itself; for a platform that is undecided or down and of which a function is
-    blocked or slow, what that function's verdict says. Its test was made at some moment of the
-    cycle."""
-    accused = verdict.blocked_all_the_same
+    """The verdict itself; for a platform that is undecided or down, or accused by weak evidence
+    alone, and of which a function is blocked or slow for certain, what that function's verdict
+    says. Its test was made at some moment of the cycle. Weak signs beside it do not count."""
+    accused = verdict.fails_for_certain
     if not accused:
         return verdict
     best = accused[0]
+    functions = verdict.functions
+    if verdict.state in ACCUSED:
+        functions = tuple(one for one in functions if one in accused or one.state not in ACCUSED)
     return msgspec.structs.replace(
         verdict,
         state=State.DEGRADED,
@@ -246,6 +250,9 @@ def _of_functions(verdict: PlatformVerdict) -> PlatformVerdict:
         sub_method=best.sub_method,
         rule_id="",
         evidence=best.evidence,
+        family="",
+        share=None,
+        functions=functions,
         measurement=best.measurement,
         measured_at=None,
         measured_until=None,

@@ -13,7 +13,7 @@
               best. While more functions are unknown than work, it is unknown itself: a portal that
               lets one port through proves one function. While a core function is unknown, or down
               everywhere, so is the platform, and the verdict of a blocked function says that it is
-              blocked.
+              blocked; so it does where weak evidence alone accuses a core function.
     partial   an endpoint that works over one address family, at some addresses or for some
               connections. It counts less than one that works and more than one that is slow.
 
@@ -174,7 +174,7 @@ def roll_up(
                 quic=quic,
                 stalls=stalls or {},
                 others_silent=others_silent,
-                undecided=state in (State.INSUFFICIENT, State.DOWN),
+                named=_says_little(state, evidence),
             )
             for function in judged
         ),
@@ -187,6 +187,13 @@ def roll_up(
             (v.measured_until for v in decided_by if v.measured_until), default=None
         ),
     )
+
+
+def _says_little(state: State, evidence: Evidence) -> bool:
+    """Whether a platform in this state may hide what is known better of a function: it is undecided
+    or down, or weak evidence alone accuses a core function."""
+    weak = evidence is Evidence.WEAK and state in ACCUSED and state is not State.DEGRADED
+    return weak or state in (State.INSUFFICIENT, State.DOWN)
 
 
 def _family_alone(decider: Verdict, verdicts: Iterable[Verdict]) -> str:
@@ -259,7 +266,7 @@ def _function_verdict(
     quic: Collection[str],
     stalls: Mapping[str, int],
     others_silent: bool,
-    undecided: bool,
+    named: bool,
 ) -> FunctionVerdict:
     decider = judged.decider if judged.state in ACCUSED else None
     return FunctionVerdict(
@@ -277,7 +284,7 @@ def _function_verdict(
         accused=judged.accused,
         stalled_after=stalls.get(judged.function.name, 0) if decider is not None else 0,
         others_silent=others_silent and decider is not None,
-        measurement=decider.measurement if decider is not None and undecided else "",
+        measurement=decider.measurement if decider is not None and named else "",
     )
 
 

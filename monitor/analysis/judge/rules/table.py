@@ -15,7 +15,7 @@ from monitor.analysis.judge.rules.part_fails import PART_FAILS
 from monitor.analysis.judge.rules.rule import Rule
 from monitor.analysis.judge.rules.vantage_explains import VANTAGE_EXPLAINS
 
-RULES_VERSION = "22"
+RULES_VERSION = "23"
 """Stored with every verdict. It changes whenever the same case could get another verdict."""
 
 RULES: tuple[Rule, ...] = (

@@ -319,3 +319,42 @@ def test_what_is_blocked_now_must_work_again() -> None:
     """All was blocked, then pictures alone. That the site works ends nothing while these are
     undecided."""
     assert told(story("..." + 5 * "B" + 15 * "p" + 40 * "i")).only.state is EventState.UNOBSERVED
+
+
+# -- a core function that is accused by weak evidence alone ------------------------------------
+
+
+@pytest.mark.parametrize("state", [State.PARTIAL, State.THROTTLED, State.BLOCKED])
+def test_a_weak_sign_of_the_core_hides_no_certain_block(state: State) -> None:
+    """One of the site's addresses is dead for weeks, as those of many sites are, and pictures are
+    cut off by name. The event was never more than suspected, and by the dead address."""
+
+    def beside(cycle: int) -> PlatformVerdict:
+        web = FunctionVerdict(function="web", core=True, state=state, evidence=Evidence.WEAK)
+        media = FunctionVerdict(
+            function="media",
+            core=False,
+            state=State.BLOCKED,
+            method="tls",
+            sub_method="reset",
+            evidence=Evidence.CONCLUSIVE,
+            measurement=f"media-{cycle}",
+        )
+        return msgspec.structs.replace(
+            verdict("w", cycle),
+            state=state,
+            method="tcp",
+            sub_method="timeout",
+            rule_id="partial.addresses",
+            share=0.5,
+            functions=(web, media),
+        )
+
+    event = told([*story("..."), *(beside(cycle) for cycle in range(3, 10))]).only
+    assert event.state is EventState.CONFIRMED
+    assert (event.scope, event.functions, event.methods) == (
+        Scope.PARTIAL,
+        ("media",),
+        ("tls.reset",),
+    )
+    assert (event.first_measurement, event.share) == ("media-3", None)

@@ -591,3 +591,16 @@ def test_one_family_is_told_where_all_that_fails_in_part_agrees(other: str, fami
 def test_a_share_is_told_of_partial_alone() -> None:
     """A platform that is degraded by a part of a function has no share of its own."""
     assert x(pbs_twimg_com=PARTLY).share is None
+
+
+def test_a_weak_sign_of_the_core_names_what_is_known_better() -> None:
+    """The platform is as bad as its core. A certain block of another function stands beside it."""
+    seen = x(x_com=(PARTLY, Evidence.WEAK), t_co=(State.BLOCKED, Evidence.CONCLUSIVE))
+    assert (seen.state, seen.evidence) == (PARTLY, Evidence.WEAK)
+    assert [one.measurement for one in seen.fails_for_certain] == ["m-t.co"]
+    for beside in ({"api_x_com": State.DOWN, "api_twitter_com": State.DOWN}, {}):
+        strong = x(x_com=(PARTLY, Evidence.WEAK), t_co=(State.BLOCKED, Evidence.STRONG), **beside)
+        assert bool(strong.fails_for_certain) == (not beside)
+    assert not x(
+        x_com=(PARTLY, Evidence.WEAK), t_co=(State.BLOCKED, Evidence.WEAK)
+    ).fails_for_certain
