@@ -29,6 +29,9 @@ _CLOSER = 4
 page."""
 _REPEAT_ADDRESSES = 1
 
+_WRONG = (State.BLOCKED, State.PARTIAL)
+"""States of an endpoint that less than a full test may not show."""
+
 
 _Function = tuple[str, str]
 """Platform and function, by name."""
@@ -48,7 +51,7 @@ class EffortPlanner:
     def remember(self, verdicts: Iterable[Verdict]) -> None:
         """Test in full what an earlier process found blocked; `verdicts` are the newest stored."""
         for verdict in verdicts:
-            if verdict.state is State.BLOCKED:
+            if verdict.state in _WRONG:
                 suspected = self._suspected.setdefault(verdict.vantage, {})
                 suspected[verdict.platform, verdict.function] = frozenset()
 
@@ -140,7 +143,7 @@ class CycleEffort:
 
     def learn(self, measurements: Iterable[Measurement], verdicts: Iterable[Verdict]) -> None:
         """Remember how the cycle went; `measurements` are its last of each endpoint."""
-        blocked = {one.endpoint for one in verdicts if one.state is State.BLOCKED}
+        blocked = {one.endpoint for one in verdicts if one.state in _WRONG}
         by_function: dict[_Function, list[Measurement]] = {}
         for one in measurements:
             by_function.setdefault((one.platform, one.function), []).append(one)

@@ -127,19 +127,23 @@ def accused(look: Measurement) -> Verdict:
     )
 
 
-def test_a_verdict_is_enough_to_be_wary() -> None:
-    """A page that is withheld, or QUIC that is, leaves looks that reach their endpoint."""
+@pytest.mark.parametrize("state", [State.BLOCKED, State.PARTIAL])
+def test_a_verdict_is_enough_to_be_wary(state: State) -> None:
+    """A page that is withheld, QUIC that is, or a share of connections leaves looks that reach
+    their endpoint."""
     known = modesty(rich=False)
     look = blocked_over()
-    known.begin(VANTAGE.id, Effort.WHOLE, BOTH).learn([look], [accused(look)])
+    verdict = msgspec.structs.replace(accused(look), state=state)
+    known.begin(VANTAGE.id, Effort.WHOLE, BOTH).learn([look], [verdict])
     cycle = known.begin(VANTAGE.id, Effort.MODEST, BOTH)
     assert cycle.first(X, FUNCTION, SITES[0]) == (Reduction(addresses=1), None)
 
 
-def test_what_an_earlier_process_found_blocked_is_looked_at_closely() -> None:
-    """A restart is no reason for an event to end."""
+@pytest.mark.parametrize("state", [State.BLOCKED, State.PARTIAL])
+def test_what_an_earlier_process_found_blocked_is_looked_at_closely(state: State) -> None:
+    """A restart is no reason for an event to end, nor is a cycle over the family that works."""
     known = modesty(rich=True)
-    verdict = accused(blocked_over())
+    verdict = msgspec.structs.replace(accused(blocked_over()), state=state)
     known.remember([msgspec.structs.replace(verdict, vantage=VANTAGE.id, platform=X.name)])
     cycle = known.begin(VANTAGE.id, Effort.MODEST, BOTH)
     assert cycle.first(X, FUNCTION, SITES[0]) == (None, Allotment.SUSPICION)
