@@ -27,6 +27,7 @@ from monitor.analysis.judge.silent_addresses import cut_off_addresses, silent_to
 from monitor.analysis.judge.slow_line import slow_line
 from monitor.analysis.measurement_summary import working_families
 from monitor.analysis.seen import EndpointMeasurements, ObjectTransfers, Seen
+from monitor.analysis.throttling.history import goes_on
 from monitor.analysis.throttling.throttling import combine, judge_transfers
 from monitor.analysis.throttling.transfer_facts import TransferCase
 from monitor.analysis.transfer_verdict import TransferClass, TransferVerdict
@@ -243,6 +244,14 @@ def _standing(seen: Seen, transfers: Sequence[TransferVerdict]) -> Iterable[Tran
     the accusation holds, unless the vantage is in trouble, which accuses nobody."""
     measured = {one.place: verdict for one, verdict in zip(seen.transfers, transfers, strict=True)}
     platforms = {one.platform for one in seen.endpoints}
+    accused = {
+        (k.verdict.platform, k.verdict.function, k.verdict.endpoint) for k in seen.accusations
+    }
+    for one, fresh in zip(seen.transfers, transfers, strict=True):
+        # Its vantage knows of an accusation that was forgotten here.
+        forgotten = goes_on(one.made) and one.place not in accused
+        if forgotten and fresh.verdict.state is State.INSUFFICIENT:
+            yield fresh
     for known in seen.accusations:
         old = known.verdict
         new = measured.get((old.platform, old.function, old.endpoint))

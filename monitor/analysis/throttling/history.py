@@ -50,6 +50,15 @@ class SpeedHistory:
         """The rounds to judge a single new one with: none while nothing is accused."""
         return list(self._rounds)[1 - ROUNDS :] if self.accusation(now) is not None else []
 
+    def beside(self, made: Sequence[Measurement], now: float, every: float) -> list[Measurement]:
+        """The earlier rounds to judge those of one cycle with: none, unless it is one that goes on
+        with them. Whoever judges an agent's cycles may have started anew since its accusation."""
+        if not goes_on(made):
+            return []
+        recent = 0.0 <= now - self._learned_at <= _holds(every)
+        known = recent or self.accusation(now) is not None
+        return list(self._rounds)[1 - ROUNDS :] if known else []
+
     def add_connects(self, measurement: Measurement) -> None:
         """Count a measurement of the endpoint that shows whether the object can be reached."""
         self._connects.extend(_connects(measurement))
@@ -68,7 +77,7 @@ class SpeedHistory:
             ratio = seen.ratio("reference")
             if ratio is not None and not seen.suspicious:
                 self.usual_ratios.append(ratio)
-        until = now + (HOLDS * every or LONGEST_UNRENEWED)
+        until = now + _holds(every)
         if verdict.accuses:
             self._accusation, self._until = verdict, until
         elif self._still_as_slow(verdict, now):
@@ -114,8 +123,7 @@ class SpeedHistories:
         """What there is to judge the rounds `made` in one cycle by. `reached` is the cycle's last
         measurement of the endpoint that shows whether the object can be reached."""
         history = self.of(vantage, place)
-        # A cycle makes more than one round only to judge those by themselves.
-        rounds = made if len(made) > 1 else (*history.earlier(now), *made)
+        rounds = (*history.beside(made, now, self._every), *made)
         platform, function, endpoint = place
         return ObjectTransfers(
             platform=platform,
@@ -143,6 +151,17 @@ class SpeedHistories:
                 self.of(vantage, one.place).add_connects(reached)
         for transfers, verdict in zip(seen.transfers, verdicts, strict=True):
             self.of(vantage, transfers.place).learn(transfers.made, verdict, now, self._every)
+
+
+def goes_on(made: Sequence[Measurement]) -> bool:
+    """Whether these are one round without a glance before it, which a vantage makes while it knows
+    of an accusation."""
+    return len(made) == 1 and made[0].attempt > 1
+
+
+def _holds(every: float) -> float:
+    """Seconds for which a verdict holds that is not renewed."""
+    return HOLDS * every or LONGEST_UNRENEWED
 
 
 def _connects(measurement: Measurement) -> tuple[float, ...]:

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from monitor.analysis.seen import EndpointMeasurements, Seen
-from monitor.analysis.throttling.history import ROUNDS
+from monitor.analysis.throttling.history import ROUNDS, SpeedHistories
 from monitor.analysis.throttling.objects import objects_of
 from monitor.analysis.throttling.transfer_round import PAST_FREEZES
 from monitor.analysis.transfer_verdict import TransferClass
@@ -129,11 +129,11 @@ class Cycles:
         self.transfers = transfers
 
 
-async def cycle(
+async def measured(
     cycles: Cycles,
     *looks: Measurement,
     state: VantageState = VantageState.OK,
-) -> Cycle:
+) -> Seen:
     """One cycle in which the page loaded, unless told otherwise; it holds transfers alone."""
     looks = looks or (page(),)
     endpoints = tuple(
@@ -145,7 +145,7 @@ async def cycle(
     began = cycles.world.now()
     made = await cycles.transfers.run(FIELD, "cycle-1", began, health(state), endpoints)
     now = cycles.world.now()
-    seen = Seen(
+    return Seen(
         cycle="cycle-1",
         vantage=FIELD,
         started_at=now,
@@ -157,9 +157,55 @@ async def cycle(
         accusations=cycles.transfers.accusations(FIELD),
         measurements=tuple(m for one in made for m in (*one.made, *one.controls)),
     )
-    judged = judge_cycle(seen, SETTINGS.catalog, ())
-    cycles.transfers.learn(seen, judged.transfers)
-    return judged
+
+
+def judged(cycles: Cycles, seen: Seen) -> Cycle:
+    """The cycle with its verdicts, from which the vantage learns."""
+    made = judge_cycle(seen, SETTINGS.catalog, ())
+    cycles.transfers.learn(seen, made.transfers)
+    return made
+
+
+async def cycle(
+    cycles: Cycles,
+    *looks: Measurement,
+    state: VantageState = VantageState.OK,
+) -> Cycle:
+    """The same, judged."""
+    return judged(cycles, await measured(cycles, *looks, state=state))
+
+
+class Collector:
+    """Judges again what an agent measured and judged for itself."""
+
+    def __init__(self) -> None:
+        self.objects = objects_of(SETTINGS.catalog.platforms[0])
+        self.start()
+
+    def start(self) -> None:
+        """Start, or start anew: nothing is remembered."""
+        self.histories = SpeedHistories(self.objects, SETTINGS.throttling.every)
+
+    def state(self, seen: Seen) -> State:
+        """The state of the platform."""
+        now = seen.judged_at.timestamp()
+        transfers = tuple(
+            self.histories.transfers(
+                FIELD.id,
+                one.place,
+                one.made,
+                one.controls,
+                seen.last_attempts[one.platform, one.endpoint],
+                now,
+            )
+            for one in seen.transfers
+        )
+        accusations = self.histories.accusations(FIELD.id, now)
+        known = msgspec.structs.replace(seen, transfers=transfers, accusations=accusations)
+        made = judge_cycle(known, SETTINGS.catalog, ())
+        self.histories.learn(known, made.transfers)
+        (platform,) = made.platforms
+        return platform.state
 
 
 def throttled(made: Cycle) -> list[str]:
@@ -530,3 +576,45 @@ async def test_what_was_slow_and_cannot_be_told_now_does_not_work() -> None:
         assert (shaky.state, shaky.rule_id) == (State.INSUFFICIENT, "throttling.insufficient")
         world.platform(WELL)
         assert [one.state for one in (await cycle(cycles)).platforms] == [State.OK]
+
+
+# -- whoever judges an agent's cycles ----------------------------------------------------------
+
+
+async def agents(cycles: Cycles) -> Seen:
+    """A cycle of an agent, which judges it for itself to know what to measure next."""
+    seen = await measured(cycles)
+    judged(cycles, seen)
+    return seen
+
+
+async def test_a_collector_that_starts_anew_goes_on_with_an_agents_rounds() -> None:
+    """The agent knows that the page is slow, and makes one round a cycle. The collector knew
+    nothing of that after a restart or a reload, called the platform ok, and never again slow."""
+    world, collector = World(), Collector()
+    world.platform(STALLS)
+    async with world.transfers(forced=True) as cycles:
+        before = [collector.state(await agents(cycles)) for _ in range(2)]
+        collector.start()
+        after = [await agents(cycles) for _ in range(4)]
+        assert {len(one.transfers[0].made) for one in after} == {1}
+        assert before == [State.THROTTLED] * 2
+        assert [collector.state(one) for one in after] == [
+            State.INSUFFICIENT,
+            *[State.THROTTLED] * 3,
+        ]
+        world.platform(WELL)
+        assert collector.state(await agents(cycles)) is State.OK
+
+
+async def test_an_agent_that_starts_anew_and_finds_it_fast_ends_it() -> None:
+    """Its glance was judged by rounds of before, which still said slow an hour later."""
+    world, collector = World(), Collector()
+    world.platform(STALLS)
+    async with world.transfers(forced=True) as cycles:
+        assert collector.state(await agents(cycles)) is State.THROTTLED
+    world.platform(WELL)
+    async with world.transfers(forced=True) as cycles:
+        glanced = await agents(cycles)
+        assert len(glanced.transfers[0].made) == 1
+        assert collector.state(glanced) is State.OK
