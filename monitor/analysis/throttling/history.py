@@ -27,6 +27,7 @@ class SpeedHistory:
         self._rounds: deque[Measurement] = deque(maxlen=ROUNDS)
         self._connects: deque[float] = deque(maxlen=HISTORY)
         self._accusation: TransferVerdict | None = None
+        self._since = math.inf
         self._until = 0.0
         self._learned_at = 0.0
         self.usual_ratios: deque[float] = deque(maxlen=HISTORY)
@@ -38,8 +39,9 @@ class SpeedHistory:
         return min((*self._connects, *new), default=math.inf)
 
     def accusation(self, now: float) -> TransferVerdict | None:
-        """The verdict that says throttled and still holds."""
-        return self._accusation if now <= self._until else None
+        """The verdict that says throttled and still holds; none before it began to be said, as of a
+        cycle that came late."""
+        return self._accusation if self._since <= now <= self._until else None
 
     def accused_rate(self, now: float) -> float | None:
         """The rate by which a verdict that still holds says throttled; None after stalls."""
@@ -79,6 +81,8 @@ class SpeedHistory:
                 self.usual_ratios.append(ratio)
         until = now + _holds(every)
         if verdict.accuses:
+            if self.accusation(now) is None:
+                self._since = now
             self._accusation, self._until = verdict, until
         elif self._still_as_slow(verdict, now):
             self._until = until  # A line that is slow itself does not say that it is over.

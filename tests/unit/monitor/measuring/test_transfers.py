@@ -618,3 +618,16 @@ async def test_an_agent_that_starts_anew_and_finds_it_fast_ends_it() -> None:
         glanced = await agents(cycles)
         assert len(glanced.transfers[0].made) == 1
         assert collector.state(glanced) is State.OK
+
+
+async def test_a_cycle_that_came_late_is_not_judged_by_what_was_found_after_it() -> None:
+    """An agent sends at noon what it measured in the morning, when nothing was slow. As soon as
+    the present was, all of the morning was called slow, too."""
+    world, collector = World(), Collector()
+    async with world.transfers(forced=True) as cycles:
+        morning = msgspec.structs.replace(await agents(cycles), transfers=(), accusations=())
+        world.at += timedelta(hours=3)
+        world.platform(STALLS)
+        assert collector.state(await agents(cycles)) is State.THROTTLED
+        assert collector.state(morning) is State.OK
+        assert collector.state(await agents(cycles)) is State.THROTTLED
