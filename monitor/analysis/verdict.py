@@ -172,7 +172,8 @@ class FunctionVerdict(msgspec.Struct, frozen=True, kw_only=True):
     sub_method: str = ""
     evidence: Evidence = Evidence.NONE
     tested: tuple[str, ...] = ()
-    """What else of it works that not every cycle tests: `quic`, `throttling` (its speed)."""
+    """What else of it works that not every cycle tests: `quic`, `throttling` (its speed), `hello`
+    (another form of greeting than the usual one; where a form is cut off, that it is that one)."""
     groups: tuple[str, ...] = ()
     """Its groups (data centres) that are blocked or slow, where others are not."""
     accused: tuple[str, ...] = ()

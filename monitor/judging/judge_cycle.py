@@ -14,8 +14,16 @@ from monitor.analysis.judge.common_addresses import common_addresses
 from monitor.analysis.judge.controls import ABLE
 from monitor.analysis.judge.cut_by_chance import cut_shares
 from monitor.analysis.judge.fingerprint import Fingerprint
-from monitor.analysis.judge.grade_by_follow_ups import EXPLAINS, HIJACK_RULE, LATE_RULE, SLOW
+from monitor.analysis.judge.grade_by_follow_ups import (
+    EXPLAINS,
+    HIJACK_RULE,
+    LARGE_HELLO,
+    LATE_RULE,
+    SHORT_HELLO,
+    SLOW,
+)
 from monitor.analysis.judge.grade_by_sign import Sign
+from monitor.analysis.judge.hello_forms import greets_otherwise, other_hello_failed
 from monitor.analysis.judge.interception import local_authorities
 from monitor.analysis.judge.judge_case import judge
 from monitor.analysis.judge.lossy_paths import lossy_platforms, perhaps_lossy_platforms
@@ -36,7 +44,7 @@ from monitor.analysis.vantage.health import NO_REFERENCES
 from monitor.analysis.verdict import PlatformVerdict, State, VantageState, Verdict
 from probes.catalog.catalog import Catalog, Function, Platform, ReferenceScope
 from probes.catalog.endpoint_text import parse_endpoint
-from probes.measurement import Measurement, Purpose, QuicObservation
+from probes.measurement import Layer, Measurement, Purpose, QuicObservation
 from storage.values.cycle import Cycle
 
 
@@ -302,6 +310,7 @@ def _platforms(
                 if one.verdict.platform == platform.name and not one.accuses
             ],
             quic=_over_quic(seen, platform.name),
+            hellos=_in_another_form(seen, verdicts, platform.name),
             stalls={
                 one.verdict.function: round(one.stalled_at.median)
                 for one in (*standing, *transfers)
@@ -327,6 +336,24 @@ def _over_quic(seen: Seen, platform: str) -> frozenset[str]:
             for attempt in one.attempts
             for o in attempt.observations
         )
+    )
+
+
+def _in_another_form(seen: Seen, verdicts: Iterable[Verdict], platform: str) -> frozenset[str]:
+    """The functions of a platform of which an endpoint answered another form of greeting too, or is
+    accused by that one, as it answered the usual one."""
+    cut = {
+        (one.platform, one.function, one.endpoint)
+        for one in verdicts
+        if (Layer.TLS, one.sub_method) in (SHORT_HELLO, LARGE_HELLO)
+    }
+    return frozenset(
+        one.function
+        for one in seen.endpoints
+        if one.platform == platform
+        for last in one.attempts[-1:]
+        if last.reached and greets_otherwise(last)
+        if not other_hello_failed(last) or (platform, one.function, one.endpoint) in cut
     )
 
 

@@ -4,10 +4,11 @@ The detector knows numbers. What people ask (how it is blocked, which functions,
 known) comes from the accusing verdicts of the present run.
 
 **Functions.** A platform is ok while a function that is not core is undecided, and not every cycle
-tests speed or QUIC. So the onset counts from the last clearing verdict in which what is accused was
-tested, not merely from the last one. And while all that a run accuses is undecided, a platform that
-is ok clears nothing; nor does it while no such test was made since. Speed is not measured once the
-day's bytes are spent, and after a restart nobody knows that it must be.
+tests speed, QUIC or another form of greeting. So the onset counts from the last clearing verdict in
+which what is accused was tested, not merely from the last one. And while all that a run accuses is
+undecided, a platform that is ok clears nothing; nor does it while no such test was made since.
+Speed is not measured once the day's bytes are spent, and after a restart nobody knows that it must
+be.
 
 While a core function is undecided, so is the platform. A block of another function is known all the
 same, and accuses by that function's own verdict. What hides the core may explain weak evidence, so
@@ -53,6 +54,8 @@ from monitor.analysis.verdict import (
 _SCOPES = {State.DEGRADED: Scope.PARTIAL, State.PARTIAL: Scope.SOME}
 _OWN_TEST = ("quic", "throttling")
 """Methods whose absence not every cycle tests: see `FunctionVerdict.tested`."""
+_FORMS = ("short_hello", "large_hello")
+"""Sub-methods of which that is so where the usual form of greeting is answered."""
 _FEWEST_PAUSES = 2
 """One long pause is no interval."""
 
@@ -109,7 +112,7 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     known: bool = False
     """A verdict other than insufficient was received."""
     open_at: Mapping[str, datetime] = {}
-    """Function, and function with a method of `_OWN_TEST` → last moment it was known to be open."""
+    """Function, and function with a test of `_OWN_TEST` → last moment it was known to be open."""
     pace: Pace = Pace()
     """Of its verdicts, with those that decide nothing."""
 
@@ -301,11 +304,12 @@ def _accused(verdict: PlatformVerdict) -> Iterator[str]:
     functions = [function for function in verdict.functions if function.state in ACCUSED]
     core = [function for function in functions if function.core]
     for function in functions if verdict.state is State.DEGRADED else core or functions:
-        yield (
-            f"{function.function} {function.method}"
-            if function.method in _OWN_TEST
-            else function.function
-        )
+        if function.sub_method in _FORMS and "hello" in function.tested:
+            yield f"{function.function} hello"
+        elif function.method in _OWN_TEST:
+            yield f"{function.function} {function.method}"
+        else:
+            yield function.function
 
 
 def _last_open(stream: Stream, detector: Detector, verdict: PlatformVerdict) -> datetime | None:

@@ -109,6 +109,7 @@ def roll_up(
     speeds: Sequence[Verdict] = (),
     unclear: Collection[str] = (),
     quic: Collection[str] = (),
+    hellos: Collection[str] = (),
     stalls: Mapping[str, int] | None = None,
     others_silent: bool = False,
 ) -> PlatformVerdict:
@@ -117,9 +118,10 @@ def roll_up(
     `verdicts` may be in any order and lack unmeasured pool members. `started_at` (UTC) is when the
     first measurement began. `speeds` are the verdicts on transfers that this cycle measured,
     `unclear` the endpoints that were slow before and of which none tells whether they still are,
-    `quic` the names of the functions that answered over QUIC, `stalls` the bytes after which
-    transfers of a function stall; `others_silent` whether platforms of different owners were silent
-    together in this cycle. Raises ValueError without verdicts.
+    `quic` the names of the functions that answered over QUIC, `hellos` of those that answered
+    another form of greeting, or are accused by that, `stalls` the bytes after which transfers of
+    a function stall; `others_silent` whether platforms of different owners were silent together in
+    this cycle. Raises ValueError without verdicts.
     """
     if not verdicts:
         raise ValueError(f"no verdicts on {platform.name}")
@@ -172,6 +174,7 @@ def roll_up(
                 function,
                 fast=any(speed.function == function.function.name for speed in fast),
                 quic=quic,
+                hellos=hellos,
                 stalls=stalls or {},
                 others_silent=others_silent,
                 named=_says_little(state, evidence),
@@ -264,6 +267,7 @@ def _function_verdict(
     *,
     fast: bool,
     quic: Collection[str],
+    hellos: Collection[str],
     stalls: Mapping[str, int],
     others_silent: bool,
     named: bool,
@@ -278,6 +282,7 @@ def _function_verdict(
         evidence=decider.evidence if decider is not None else Evidence.NONE,
         tested=(
             *(("quic",) if judged.function.name in quic else ()),
+            *(("hello",) if judged.function.name in hellos else ()),
             *(("throttling",) if fast else ()),
         ),
         groups=judged.groups,

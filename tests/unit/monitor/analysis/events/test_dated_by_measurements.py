@@ -174,6 +174,29 @@ def test_speed_and_quic_count_from_their_own_tests() -> None:
         assert run.onset_earliest is None
 
 
+def test_a_form_of_greeting_counts_from_its_own_tests() -> None:
+    """One endpoint in ten is greeted in another form than the usual one. The onset was that of
+    the last cycle, whatever was tested."""
+    seen = [said(0, 0, 2, tested=("hello",)), said(300, 300, 302), said(600, 600, 602)]
+
+    def after(*tested: str, more: float = 0) -> Stream:
+        cut = said(900, 900, 960, evidence=Evidence.STRONG, web=State.DEGRADED, tested=tested)
+        functions = tuple(
+            msgspec.structs.replace(one, sub_method="short_hello" if one.method else "")
+            for one in cut.functions
+        )
+        cut = msgspec.structs.replace(cut, sub_method="short_hello", functions=functions)
+        return stream(*seen, cut, *([said(more, more, more + 2)] if more else []))
+
+    other, usual = after("hello").run, after().run
+    assert other is not None
+    assert usual is not None
+    assert (other.onset_earliest, other.accused) == (at(0), ("web hello",))
+    assert (usual.onset_earliest, usual.accused) == (at(600), ("web",))
+    assert after("hello", more=1200).detector.cleared_at == at(600)
+    assert after(more=1200).detector.cleared_at == at(1200)
+
+
 def test_the_first_to_find_it_need_not_be_the_first_blocked() -> None:
     """Two vantages of one network: the one that measures later was found open earlier, so the block
     may have begun for it before the other was last found open."""

@@ -3,11 +3,36 @@
 import msgspec
 import pytest
 
+from monitor.analysis.seen import EndpointMeasurements, Seen
 from monitor.analysis.verdict import Evidence, State
+from monitor.judging.judge_cycle import judge_cycle
+from probes.catalog.catalog import Catalog, Function, Platform
+from probes.catalog.endpoint_text import parse_endpoint
 from probes.measure.follow_up_reasons import Reason
-from tests.worlds.build import case, dns, follow_up, http, look, repeated, tcp, tls
+from probes.measurement import AnyObservation
+from probes.vantage import VantagePoint
+from tests.worlds.build import (
+    ENDPOINT,
+    START,
+    case,
+    control,
+    dns,
+    follow_up,
+    health,
+    http,
+    look,
+    repeated,
+    tcp,
+    tls,
+)
 from tests.worlds.judged import judge
 
+X = Platform(
+    name="x",
+    title="X",
+    owner="x",
+    functions=(Function(name="web", core=True, endpoints=(parse_endpoint(ENDPOINT),)),),
+)
 (ANSWERED,) = follow_up(
     Reason.OTHER_HELLO_INNOCUOUS, tls(server_name="innocuous.example")
 ).observations
@@ -52,3 +77,39 @@ def test_a_greeting_that_nobody_can_compare_makes_nothing_ok() -> None:
     (cut,) = follow_up(Reason.OTHER_HELLO, tls("connection_reset")).observations
     looks = repeated(dns(), tcp(), tls(), http(), cut, ANSWERED, times=4, reached=True)
     assert judge(case(*looks, controls=())).rule_id == "part.no_control"
+
+
+def shown_with(*beside: AnyObservation) -> tuple[str, ...]:
+    """What the site was tested for in a cycle that met this beside the usual greeting."""
+    looks = repeated(dns(), tcp(), tls(), http(), *beside, times=4, reached=True)
+    seen = Seen(
+        cycle="cycle-1",
+        vantage=VantagePoint(id="khi-ptcl", country="PK"),
+        started_at=START,
+        finished_at=START,
+        judged_at=START,
+        health=health(),
+        endpoints=(
+            EndpointMeasurements(
+                platform="x",
+                function="web",
+                endpoint=ENDPOINT,
+                attempts=looks,
+                controls=(control(),),
+            ),
+        ),
+        control_health={"ctl-fra": health(vantage="ctl-fra")},
+        measurements=looks,
+    )
+    (platform,) = judge_cycle(seen, Catalog(platforms=(X,)), ()).platforms
+    return platform.functions[0].tested
+
+
+def test_a_function_says_whether_another_form_was_tested() -> None:
+    """One endpoint in ten is greeted so: any other cycle says nothing of when it still worked, nor
+    does one in which an innocuous name was cut off as well."""
+    (well,) = follow_up(Reason.OTHER_HELLO, tls()).observations
+    (cut,) = follow_up(Reason.OTHER_HELLO, tls("connection_reset")).observations
+    both = (cut, msgspec.structs.replace(ANSWERED, failure="connection_reset"))
+    assert (shown_with(), shown_with(well)) == ((), ("hello",))
+    assert (shown_with(cut, ANSWERED), shown_with(*both)) == (("hello",), ())
