@@ -12,6 +12,7 @@ UDP is closed on many networks: QUIC is accused only where another's QUIC worked
 from collections.abc import Callable
 
 from monitor.analysis.judge.facts import Facts
+from monitor.analysis.judge.grade_by_attempts import Finding
 from monitor.analysis.judge.rules.rule import Rule
 from monitor.analysis.verdict import Evidence, State
 from probes.measurement import Layer
@@ -28,9 +29,21 @@ _NO_ROUTES = (
 )
 
 
-def _family_fails(facts: Facts, layer: Layer) -> bool:
+def _accused_family(facts: Facts) -> Finding | None:
+    """What fails over one family, unless it is IPv6 that is merely silent."""
     found = facts.family_finding
+    return found if found is not None and found.evidence is not Evidence.NONE else None
+
+
+def _family_fails(facts: Facts, layer: Layer) -> bool:
+    found = _accused_family(facts)
     return found is not None and found.sign is not None and found.sign[0] is layer
+
+
+def _only_ipv6_silent(facts: Facts) -> bool:
+    """Whether IPv6 is silent, and nothing accuses of what answers over IPv4."""
+    silent = facts.family_finding is not None and _accused_family(facts) is None
+    return silent and facts.some_finding is None and facts.quic_finding is None
 
 
 def _family(
@@ -80,9 +93,7 @@ PART_FAILS: tuple[Rule, ...] = (
         " it answers elsewhere: that keeps nobody from it.",
         state=State.OK,
         wrong_when="Some people have IPv6 alone, and a censor drops its IPv6 addresses.",
-        matches=lambda facts: (
-            facts.family_finding is not None and facts.family_finding.evidence is Evidence.NONE
-        ),
+        matches=_only_ipv6_silent,
         finding=lambda facts: facts.family_finding,
     ),
     Rule(
@@ -94,7 +105,7 @@ PART_FAILS: tuple[Rule, ...] = (
         grade_ceiling=Evidence.WEAK,
         wrong_when="The platform does not work over that family anywhere.",
         settled=False,
-        matches=lambda facts: facts.family_finding is not None and facts.controls.unsettled,
+        matches=lambda facts: _accused_family(facts) is not None and facts.controls.unsettled,
         finding=lambda facts: facts.family_finding,
         decided_by=lambda facts: facts.case.attempts,
     ),

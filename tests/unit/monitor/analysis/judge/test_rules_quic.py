@@ -26,6 +26,7 @@ from tests.worlds.build import (
     tcp,
     tls,
 )
+from tests.worlds.judge_cases import V6_DNS, V6_WELL
 from tests.worlds.judged import judge
 
 WELL = (dns(), tcp(), tls(), http())
@@ -107,6 +108,22 @@ def test_quic_that_works_over_ipv6_alone_is_blocked_for_most() -> None:
     assert (verdict.rule_id, verdict.family) == ("quic.blocked", "ipv4")
     assert (verdict.state, verdict.evidence) == (State.BLOCKED, Evidence.STRONG)
     assert video(x_com=verdict).state is State.DEGRADED
+
+
+def test_ipv6_that_is_silent_hides_no_block_of_quic() -> None:
+    """A censor that cannot read IPv6 drops all of it, and QUIC over IPv4. The first keeps nobody
+    from the platform, so that it was called ok."""
+    v6 = (V6_DNS, tcp("generic_timeout_error", address=V6))
+    looks = repeated(*WELL, *v6, SILENT, times=4, reached=True)
+    controls = (control(*WELL, *V6_WELL, quic()),)
+    seen = case(*looks, controls=controls, quic_works=True, field=BOTH)
+    verdict = judge(seen)
+    assert (verdict.state, verdict.rule_id) == (State.BLOCKED, "quic.blocked")
+    assert verdict.evidence is Evidence.STRONG
+    well = repeated(*WELL, *v6, quic(), times=4, reached=True)
+    assert judge(case(*well, controls=controls, quic_works=True, field=BOTH)).rule_id == (
+        "family.ipv6_dead"
+    )
 
 
 @pytest.mark.parametrize(
