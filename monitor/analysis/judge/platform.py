@@ -316,7 +316,7 @@ def _judge_function(
     alone = function.canonical or function.need is not Need.ANY
     parted = state is State.DEGRADED
     decisive = min((one for one, _ in counted), key=_WORST_FIRST.index) if parted else state
-    if state is State.OK and (slow or without_quic):
+    if _slower_than_known(state, measured, slow) or (state is State.OK and without_quic):
         alone = True
         state, measured = (State.THROTTLED, slow) if slow else (State.DEGRADED, without_quic)
         decisive = state
@@ -348,6 +348,18 @@ def _judge_function(
             if verdict is decider
             or (_use(verdict) is decisive and (state is State.OK or not alone))
         ),
+    )
+
+
+def _slower_than_known(state: State, measured: Sequence[Verdict], slow: Sequence[Verdict]) -> bool:
+    """Whether its speed decides a function: it works otherwise, or weaker evidence says that a part
+    of it fails."""
+
+    def best(verdicts: Sequence[Verdict]) -> int:
+        return max((EVIDENCE_ORDER[one.evidence] for one in verdicts), default=0)
+
+    return bool(slow) and (
+        state is State.OK or (state is State.PARTIAL and best(measured) < best(slow))
     )
 
 

@@ -47,7 +47,7 @@ from monitor.analysis.throttling.transfer_facts import (
 from monitor.analysis.throttling.transfer_round import NAME_RATIO, round_of
 from monitor.analysis.throttling.transfer_speed import SKIP, VARIANTS
 from monitor.analysis.transfer_verdict import Spread, TransferClass, TransferVerdict
-from monitor.analysis.verdict import Evidence, State, Verdict
+from monitor.analysis.verdict import EVIDENCE_ORDER, Evidence, State, Verdict
 from probes.failure_strings import TIMEOUTS, failure_class
 from probes.measurement import TRANSFER_TARGET, Layer, Measurement, TransferObservation
 
@@ -94,10 +94,11 @@ def combine(
     ones, of objects that an earlier cycle accused: one for each endpoint.
 
     Speed changes an endpoint's own verdict only to accuse, and only where the endpoint works over
-    TCP, or timed out half-way, which a stall explains better. Silence in the handshake gives way
-    to a speed that was measured after it: the handshake came, when it was given time. An endpoint
-    that works is unclear while it was slow before and nothing tells whether it still is. An object
-    that is no endpoint of the catalogue gets a verdict of its own.
+    TCP, or timed out half-way, which a stall explains better. That a part of it fails gives way
+    where less is known of that. Silence in the handshake gives way to a speed that was measured
+    after it: the handshake came, when it was given time. An endpoint that works is unclear while it
+    was slow before and nothing tells whether it still is. An object that is no endpoint of the
+    catalogue gets a verdict of its own.
     """
     combined = {(v.platform, v.function, v.endpoint): v for v in verdicts}
     for speed in (*measured, *standing):
@@ -106,7 +107,7 @@ def combine(
         layers = (Layer.HTTP, Layer.TLS) if speed in measured else (Layer.HTTP,)
         if (
             known is None
-            or (speed.accuses and _yields(known, layers))
+            or (speed.accuses and (_yields(known, layers) or _known_less(known, speed.verdict)))
             or (speed in standing and _yields(known, ()))
         ):
             combined[key] = speed.verdict
@@ -116,6 +117,12 @@ def combine(
 def _yields(verdict: Verdict, layers: Sequence[Layer]) -> bool:
     works = verdict.state is State.OK or verdict.spares_browsers
     return works or any(verdict.failures.get(layer.value, "") in TIMEOUTS for layer in layers)
+
+
+def _known_less(part: Verdict, speed: Verdict) -> bool:
+    """Whether a verdict says that a part fails, by weaker evidence than its speed has."""
+    weaker = EVIDENCE_ORDER[part.evidence] < EVIDENCE_ORDER[speed.evidence]
+    return part.state is State.PARTIAL and weaker
 
 
 def _evidence(facts: TransferFacts, rule: TransferRule) -> Evidence:

@@ -593,6 +593,19 @@ def test_a_share_is_told_of_partial_alone() -> None:
     assert x(pbs_twimg_com=PARTLY).share is None
 
 
+@pytest.mark.parametrize(
+    ("grade", "state"), [(Evidence.WEAK, State.THROTTLED), (Evidence.CONCLUSIVE, State.PARTIAL)]
+)
+def test_an_address_that_may_be_dead_hides_no_slow_object(grade: Evidence, state: State) -> None:
+    """The speed of a function is measured on an object of its own."""
+    apart = msgspec.structs.replace(
+        verdict("x.com", State.THROTTLED), endpoint="https://x.com/large", measurement="large"
+    )
+    beside = [verdict("x.com", PARTLY, grade), verdict("twitter.com"), apart]
+    rest = [verdict(e.host) for function in X.functions[1:] for e in function.endpoints]
+    assert roll_up(X, [*beside, *rest], started_at=START).state is state
+
+
 def test_a_weak_sign_of_the_core_names_what_is_known_better() -> None:
     """The platform is as bad as its core. A certain block of another function stands beside it."""
     seen = x(x_com=(PARTLY, Evidence.WEAK), t_co=(State.BLOCKED, Evidence.CONCLUSIVE))

@@ -743,11 +743,11 @@ def test_losing_control_never_raises_the_evidence(made: list[Measurement]) -> No
 # -- beside other verdicts ---------------------------------------------------------------------
 
 
-def verdict_of(state: State, **failures: str) -> Verdict:
+def verdict_of(state: State, grade: Evidence = Evidence.NONE, **failures: str) -> Verdict:
     """An endpoint's own verdict."""
     own = judge_transfers(case([FAST])).verdict
     return msgspec.structs.replace(
-        own, state=state, rule_id="own", measurement="own", failures=failures
+        own, state=state, evidence=grade, rule_id="own", measurement="own", failures=failures
     )
 
 
@@ -775,13 +775,16 @@ def throttled(endpoint: str = ENDPOINT) -> TransferVerdict:
         (verdict_of(State.BLOCKED, tls="connection_reset"), False),
         (verdict_of(State.DOWN, tcp=TIMEOUT), False),
         (without_quic(), True),
+        (verdict_of(State.PARTIAL, Evidence.WEAK, tcp=TIMEOUT), True),
+        (verdict_of(State.PARTIAL, Evidence.CONCLUSIVE, tcp=TIMEOUT), False),
     ],
-    ids=["ok", "silent", "late", "blocked", "down", "only-quic"],
+    ids=["ok", "silent", "late", "blocked", "down", "only-quic", "dead-address", "one-family"],
 )
 def test_speed_accuses_only_what_worked_or_fell_silent(own: Verdict, prevails: bool) -> None:
     """A block of another kind is the better explanation; a stall is, of silence half-way.
 
-    Where QUIC alone is blocked, TCP works, and that it is slow weighs more with people.
+    Where QUIC alone is blocked, TCP works, and that it is slow weighs more with people. So it does
+    where one of several addresses may be dead, which hid the throttling for as long as it was.
     """
     (found,) = combine([own], [throttled()])
     assert found.rule_id == ("throttling.rate" if prevails else "own")
