@@ -138,7 +138,7 @@ def _is_shown(row: Event | StretchRow) -> bool:
 
 
 def _network(network: NetworkStatus) -> NetworkStatus:
-    return replace(network, stretches=tuple(map(_stretch, network.stretches)))
+    return replace(network, vantage="", stretches=tuple(map(_stretch, network.stretches)))
 
 
 def _stretch(stretch: Stretch) -> Stretch:

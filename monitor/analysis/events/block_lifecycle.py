@@ -81,6 +81,9 @@ def take_in(
     known, fresh = state.streams.get(verdict.vantage), stream_of(verdict)
     # What a vantage found on another network says nothing of this one.
     stream = known if known is not None and known.key == fresh.key else fresh
+    if stream.network != fresh.network:
+        # An older version kept the vantage's id where a network has neither name nor number.
+        stream = msgspec.structs.replace(stream, network=fresh.network)
     after = observe(stream, verdict, settings.detector)
     streams = state.streams.with_entry(verdict.vantage, after)
     suspected = state.suspected + after.suspected - (known is not None and known.suspected)

@@ -134,10 +134,13 @@ class NetworkStatus(msgspec.Struct, frozen=True, kw_only=True, rename={"stretche
     never counted."""
     confirmed: bool = False
     """The event was confirmed by what its vantages found, alone or together with other networks."""
+    vantage: str = ""
+    """Of one without number and name: the id of its only vantage, which tells it from others like
+    it, and is for no reader."""
 
     @property
     def key(self) -> tuple[int, str]:
-        return network_key(self.asn, self.network)
+        return network_key(self.asn, self.network or self.vantage)
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
@@ -272,9 +275,9 @@ def event_id(*parts: str) -> str:
 
 
 def label_of(status: NetworkStatus) -> str:
-    """A network, as log lines name it."""
+    """A network, as log lines name it. Everybody reads these, so none is named by its vantage."""
     number = f"AS{status.asn}" if status.asn else ""
-    return " ".join(filter(None, (number, status.network)))
+    return " ".join(filter(None, (number, status.network))) or "unknown network"
 
 
 def confirmed(event: Event, now: datetime, detail: str) -> Change:

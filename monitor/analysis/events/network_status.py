@@ -121,10 +121,13 @@ def _network(
     elif affected and not blocked and ongoing:
         silent = not (over or recovering)
         now = (*before[:-1], _over(before[-1], here, at if over else None, silent=silent))
-    named = old if old is not None else here[0]
+    unnamed = bool(here) and not (here[0].asn or here[0].network)
+    # Of one without name and number an older version stored its vantage as its name.
+    named = here[0] if old is None or unnamed else old
     return NetworkStatus(
         asn=named.asn,
         network=named.network,
+        vantage=named.vantage if unnamed else old.vantage if old is not None else "",
         affected=affected,
         blocked_now=blocked and not fading,
         methods=tuple(dict.fromkeys((*(old.methods if old else ()), *methods_of(runs_of(here))))),

@@ -105,7 +105,7 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     vantage: str
     asn: int
     network: str
-    """Its name; the vantage's id when neither number nor name is configured."""
+    """Its name; empty where none is configured."""
     detector: Detector = Detector()
     run: Run | None = None
     """The present or last run of accusing verdicts; None before the first."""
@@ -118,7 +118,8 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def key(self) -> tuple[int, str]:
-        return network_key(self.asn, self.network)
+        # Without number and name each vantage stands for a network of its own.
+        return network_key(self.asn, self.network or self.vantage)
 
     @property
     def voice(self) -> Voice:
@@ -198,12 +199,7 @@ def _slower(settings: DetectorSettings, gap: int) -> DetectorSettings:
 
 def stream_of(verdict: PlatformVerdict) -> Stream:
     """An empty stream for the vantage and platform of a verdict."""
-    unnamed = not verdict.asn and not verdict.network
-    return Stream(
-        vantage=verdict.vantage,
-        asn=verdict.asn,
-        network=verdict.vantage if unnamed else verdict.network,
-    )
+    return Stream(vantage=verdict.vantage, asn=verdict.asn, network=verdict.network)
 
 
 def observe(stream: Stream, verdict: PlatformVerdict, settings: DetectorSettings) -> Stream:

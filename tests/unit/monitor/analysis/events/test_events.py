@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from monitor.analysis.events.block_lifecycle import CountryPlatform, take_in
 from monitor.analysis.events.detection import (
     EventBook,
     Rebuild,
@@ -26,6 +27,7 @@ from monitor.analysis.events.event import Event, EventKind, EventLogEntry, Event
 from monitor.analysis.events.settings import EventSettings
 from monitor.analysis.events.stretches import newest
 from monitor.analysis.verdict import Evidence, FunctionVerdict, PlatformVerdict, State
+from monitor.export.public_view import PublicView
 from monitor.recording.checkpoints import Reading, checkpoints_of, restored, to_read
 from tests.properties import examples
 from tests.worlds.build import START, health
@@ -834,3 +836,42 @@ def test_an_event_that_nobody_observes_ends_without_verdicts() -> None:
     for days in (1, 31):
         story.take(pass_time(story.book, judged(3) + timedelta(days=days), DEFAULTS))
     assert (story.only.state, story.only.end_latest) == (EventState.ENDED, None)
+
+
+def test_events_name_no_vantage_where_a_network_has_neither_name_nor_number() -> None:
+    """Everybody reads events and their logs, and the id of a vantage is for operators alone. Each
+    of these vantages stands for a network of its own all the same."""
+    story = tell(ali=".BB..BB", sara="..BBBBB")
+    assert story.only.state is EventState.CONFIRMED
+    assert [one.network for one in story.only.networks] == ["", ""]
+    assert [one.blocked_now for one in story.only.networks] == [True, True]
+    details = [line.detail for line in story.log]
+    assert not [detail for detail in details if "khi" in detail], details
+    seen = PublicView().event(story.only).networks
+    assert not [one for one in seen if "khi" in str(one)]
+
+
+def test_what_an_older_version_kept_of_such_a_network_names_no_vantage_any_more() -> None:
+    """It had the vantage's id as its name, in what goes on after an upgrade too."""
+    ali = "khi-ali"
+    first, second, third = (verdict("B", number, ali) for number in range(3))
+    state, _ = take_in(CountryPlatform(), first, DEFAULTS)
+    known = state.event
+    assert known is not None
+    older = CountryPlatform(
+        streams=state.streams.with_entry(
+            ali, msgspec.structs.replace(state.streams[ali], network=ali)
+        ),
+        suspected=1,
+        event=msgspec.structs.replace(
+            known,
+            networks=tuple(
+                msgspec.structs.replace(one, network=ali, vantage="") for one in known.networks
+            ),
+        ),
+    )
+    after, _ = take_in(older, second, DEFAULTS)
+    straight, _ = take_in(state, second, DEFAULTS)
+    assert after.event == straight.event
+    assert after.streams[ali] == straight.streams[ali]
+    assert take_in(after, third, DEFAULTS) == take_in(straight, third, DEFAULTS)
