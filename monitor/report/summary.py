@@ -1,10 +1,12 @@
 """The first part: what was found, where and when, in sentences that can be quoted."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from monitor.analysis.events.event import Event, EventState, NetworkStatus, Stretch
 from monitor.analysis.events.stretches import at_first_test, newest, stretches
+from monitor.analysis.trust import network_key
 from monitor.report.document import Block, Facts, Heading, Para, Picture, Table
 from monitor.report.findings import Findings, Lane, Story, is_proven
 from monitor.report.tables import short, short_span, some_stretches, with_omitted
@@ -268,8 +270,8 @@ def where(words: Words, findings: Findings) -> Iterator[Block]:
     story = findings.main_story
     if story is not None:
         yield _networks(words, findings, story.event)
-    known = {(one.asn, one.network) for one in story.event.networks} if story else set()
-    others = [lane for lane in findings.lanes if lane.network not in known]
+    known = {network_key(one.asn, one.network) for one in story.event.networks} if story else set()
+    others = [lane for lane in findings.lanes if network_key(*lane.network) not in known]
     if others:
         message = (
             N_("Also tested in this time in %(country)s: %(networks)s.")
@@ -286,15 +288,17 @@ def where(words: Words, findings: Findings) -> Iterator[Block]:
 
 
 def _networks(words: Words, findings: Findings, event: Event) -> Block:
-    lanes = {lane.network: lane for lane in findings.lanes}
+    # Vantages may call one network by several names.
+    counted = Counter[tuple[int, str]]()
+    for lane in findings.lanes:
+        counted[network_key(*lane.network)] += lane.verdicts
     rows: list[tuple[str, ...]] = []
     for one in event.networks[:MOST_NETWORKS]:
-        lane = lanes.get((one.asn, one.network))
         over = not (event.active and one.blocked_now)
         methods = [method_and_name(words, name, past=over) for name in one.methods]
         how = words.pause.join(methods) if one.affected else not_affected(words, event, one)
         name = network_name(words, one.network, one.asn)
-        number = words.number(lane.verdicts if lane else 0)
+        number = words.number(counted[network_key(one.asn, one.network)])
         if not one.stretches:
             rows.append((name, how, "—", "—", "—", number))
         for place, stretch in some_stretches(one.stretches):

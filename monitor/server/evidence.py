@@ -14,6 +14,7 @@ import msgspec
 
 from monitor.analysis.events.event import Event, EventKind, EventLogEntry, NetworkStatus
 from monitor.analysis.second_witness import AnyWitness
+from monitor.analysis.trust import network_key
 from monitor.analysis.verdict import EVIDENCE_ORDER, State, Verdict
 from monitor.export.common_text import common_texts, with_common_text
 from monitor.export.continuations import goes_on_now, reviews_of
@@ -186,7 +187,7 @@ class EvidenceReader:
     async def _networks(
         self, event: Event, shown: Sequence[NetworkStatus]
     ) -> tuple[NetworkEvidence, ...]:
-        key = (event.id, tuple((one.asn, one.network, _begun(event, one)) for one in shown))
+        key = (event.id, tuple((one.key, _begun(event, one)) for one in shown))
         if key in self._known:
             self._known.move_to_end(key)
             kept = self._known[key]
@@ -216,7 +217,7 @@ class EvidenceReader:
             ),
             MOST_ROWS,
         )
-        cycle = _strongest_cycle([one for one in listed if one.network == status.network])
+        cycle = _strongest_cycle([one for one in listed if _is_of(one, status)])
         failing = sorted(
             (one for one in cycle if one.state in _FAILING),
             key=lambda one: -EVIDENCE_ORDER[one.evidence],
@@ -256,6 +257,12 @@ class EvidenceReader:
 
 def _begun(event: Event, status: NetworkStatus) -> datetime:
     return status.stretches[0].onset_latest if status.stretches else event.onset_latest
+
+
+def _is_of(verdict: Verdict, status: NetworkStatus) -> bool:
+    """Whether a verdict is of that network, which its vantages may call by other names."""
+    named = verdict.network or verdict.vantage
+    return network_key(verdict.asn, named) == status.key
 
 
 def _strongest_cycle(verdicts: Iterable[Verdict]) -> list[Verdict]:

@@ -261,3 +261,18 @@ async def test_a_network_that_is_not_surely_open_again_has_no_end(
     findings, _, _, _ = await reported(tmp_path, [event])
     (table,) = [one for one in where(words_in(), findings) if isinstance(one, Table)]
     assert {row[0]: row[4] for row in table.rows}["Again (AS64500)"] == told
+
+
+async def test_a_network_has_the_verdicts_of_all_its_names(tmp_path: Path) -> None:
+    """Another vantage there calls it otherwise than the event does: half of its verdicts were
+    missing, and it stood among what was also tested."""
+    event = block(EventState.CONFIRMED)
+    findings, _, _, _ = await reported(tmp_path, [event])
+    (lane, *_) = findings.lanes
+    known = msgspec.structs.replace(lane, network=(17557, event.networks[0].network), verdicts=5)
+    other = msgspec.structs.replace(lane, network=(17557, "Pak Telecom"), verdicts=7)
+    findings = msgspec.structs.replace(findings, lanes=(known, other))
+    table, *rest = list(where(words_in(), findings))[1:]
+    assert isinstance(table, Table)
+    assert {row[-1] for row in table.rows if "AS17557" in row[0]} == {"12"}
+    assert not rest

@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 import msgspec
 import pytest
 
-from monitor.analysis.events.event import EventState
+from monitor.analysis.events.event import EventState, NetworkStatus
 from monitor.analysis.verdict import Evidence, State, VantageState
 from monitor.config.settings import ServerSettings
 from monitor.keys.passwords import digest
@@ -25,6 +25,7 @@ from monitor.wording.languages import BY_CODE, LANGUAGES, Language
 from monitor.wording.states import STATES
 from monitor.wording.words import words_in
 from storage.store import Store
+from storage.values.cycle import Cycle
 from tests.browser import seed
 from tests.contract.cycles import cycle
 from tests.prometheus import world
@@ -673,3 +674,50 @@ async def test_a_block_that_ended_is_not_forgotten_by_the_first_page(store: Stor
     assert "Telegram</bdi> was blocked in Kenya" in over or "Telegram was blocked in Kenya" in over
     assert "Ended" in over
     assert "YouTube" not in over
+
+
+async def _listed_as(store: Store, network: NetworkStatus, *cycles: Cycle) -> str:
+    """The page of the block, with that network in place of PTCL."""
+    opened, *_ = seed.log()
+    others = opened.snapshot.networks[1:]
+    event = msgspec.structs.replace(opened.snapshot, networks=(network, *others))
+    for one in cycles or (cycle(9),):
+        await store.save(one, [event])
+    async with client(seed.publisher(), store) as asking:
+        return words_of((await asking.get(f"/events/{seed.EVENT}")).text)
+
+
+async def test_a_network_shows_its_tests_whatever_its_vantages_call_it(store: Store) -> None:
+    """An event names it as its first vantage does, and another one found the block: its tests were
+    said to be no longer stored."""
+    opened, *_ = seed.log()
+    called = msgspec.structs.replace(opened.snapshot.networks[0], network="Pakistan Telecom")
+    seen = await _listed_as(store, called)
+    assert "Pakistan Telecom (AS17557)" in seen
+    assert "no longer stored" not in seen
+
+
+async def test_a_network_without_name_and_number_shows_its_tests() -> None:
+    """By the vantage that it is, which the page does not name to anybody but operators."""
+    store = MemoryStore()
+    await store.open()
+    await seed.fill(store)
+    opened, *_ = seed.log()
+    first, *_ = seed.cycles()
+    nameless = msgspec.structs.replace(
+        first,
+        id="cycle-nameless",
+        verdicts=tuple(
+            msgspec.structs.replace(
+                one, cycle="cycle-nameless", vantage="lahore-ali", asn=0, network=""
+            )
+            for one in first.verdicts
+        ),
+    )
+    status = msgspec.structs.replace(
+        opened.snapshot.networks[0], asn=0, network="", vantage="lahore-ali"
+    )
+    seen = await _listed_as(store, status, nameless)
+    assert "unknown network" in seen
+    assert "no longer stored" not in seen
+    assert "lahore-ali" not in seen
