@@ -210,6 +210,8 @@ STORIES: Mapping[str, Sequence[Alert]] = {
     "suspicion-gone": [over(about(SUSPECTED, "X", "X Corp."))],
     "suspicion-unheard": [unheard(about(SUSPECTED, "X", "X Corp."))],
     "suspicion-confirmed": [unheard(about(SUSPECTED, "X", "X Corp.", state="confirmed"))],
+    "suspicion-opening": [unheard(about(SUSPECTED, "X", "X Corp.", state="recovering"))],
+    "suspicion-no-longer-seen": [unheard(about(SUSPECTED, "X", "X Corp.", state="unobserved"))],
     "suspicion-withdrawn": [unheard(about(SUSPECTED, "X", "X Corp.", state="withdrawn"))],
     "several": [
         X,
