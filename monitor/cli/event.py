@@ -263,8 +263,9 @@ def _over(event: Event) -> str:
     """When the event ended; nothing is known of that while nobody observes it."""
     if not event.active:
         return _ended(event)
-    if event.state in (EventState.RECOVERING, EventState.UNOBSERVED):
-        return f"not known; last blocked {minute(newest(event).end_earliest) or '?'}"
+    if event.wholly_unobserved or event.state in (EventState.RECOVERING, EventState.UNOBSERVED):
+        last = newest(event)
+        return f"not known; last blocked {minute(last.end_earliest or last.last_blocked) or '?'}"
     return "not"
 
 

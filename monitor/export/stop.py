@@ -85,7 +85,8 @@ class _Row(msgspec.Struct, frozen=True, kw_only=True):
     def status(self) -> str:
         if self.ends is not None:
             return "Ended"
-        goes_on = self.newest and self.event.state is EventState.CONFIRMED
+        seen = not self.event.wholly_unobserved
+        goes_on = self.newest and seen and self.event.state is EventState.CONFIRMED
         return "Ongoing" if goes_on else UNKNOWN
 
     @property

@@ -30,7 +30,8 @@ class StretchRow(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def goes_on(self) -> bool:
         """Whether it was blocked when last tested, and is still tested."""
-        return self.event.active and self.stretch.end_earliest is None
+        seen = self.event.active and not self.event.wholly_unobserved
+        return seen and self.stretch.end_earliest is None
 
 
 def rows_of(event: Event) -> Iterator[StretchRow]:

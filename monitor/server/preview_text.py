@@ -109,7 +109,7 @@ def preview_of(
     host = [words.ltr(urlsplit(public_url).netloc)] if public_url else []
     return Preview(
         language=language,
-        shape=Shape.CROSSED if crossed else _SHAPES[event.state],
+        shape=Shape.CROSSED if crossed else _shape(event),
         colour="grey" if crossed else tag_colour(event),
         tags=_tags(words, event, deciding_review(reviews)),
         title=shared_sentence(language, event, titles, reviews, continued=continued),
@@ -120,6 +120,12 @@ def preview_of(
         as_of=words.gettext("As of %(time)s", time=moment(words, known, event.country)),
         description=" ".join(filter(None, _described(words, event, meaning))),
     )
+
+
+def _shape(event: Event) -> Shape:
+    """A shutdown stays confirmed while no vantage can tell whether it goes on."""
+    unseen = event.state is EventState.CONFIRMED and event.wholly_unobserved
+    return Shape.DASHED if unseen else _SHAPES[event.state]
 
 
 def _tags(words: Words, event: Event, review: Review | None) -> tuple[str, ...]:

@@ -94,8 +94,10 @@ def event_bars(axis: Axis, event: Event) -> tuple[Bar, ...]:
 
 def stretch_bars(axis: Axis, stretch: Stretch, event: Event) -> tuple[Bar, ...]:
     """The bars of one stretch of an event: its onset, the certain part, its end."""
+    # Where no vantage can tell whether it goes on, nothing is known since the last update.
+    goes_on = event.active and not event.wholly_unobserved
     certain_until = stretch.end_earliest or (
-        axis.until if event.active else max(event.updated_at, stretch.onset_latest)
+        axis.until if goes_on else max(event.updated_at, stretch.onset_latest)
     )
     bars = [_bar(axis, stretch.onset_latest, certain_until, sure=True)]
     if stretch.onset_earliest is not None:

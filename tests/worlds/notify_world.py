@@ -108,6 +108,14 @@ def shutdown(kind: EventKind = EventKind.SHUTDOWN, **changes: Any) -> Event:
     return block(kind=kind, **({"platform": "", "functions": (), "methods": methods} | changes))
 
 
+def unseen_shutdown() -> Event:
+    """A confirmed shutdown while each vantage that was lost is on a login page."""
+    lost = [
+        msgspec.structs.replace(one, blocked_now=False, unobserved=True) for one in (PTCL, JAZZ)
+    ]
+    return shutdown(networks=(CYBER, *lost))
+
+
 def entry(change: str, snapshot: Event, *, sequence: int = 1, detail: str = "") -> EventLogEntry:
     """A line of the event's log."""
     return EventLogEntry(

@@ -301,3 +301,14 @@ def test_the_command_names_no_event_of_another_time(tmp_path: Path) -> None:
     said = _exported(tmp_path, "--since", "2024-02-18", "--until", "2024-02-19", events=[over])
     assert "No rows, because nothing of this kind is stored for this time." in said
     assert "not in this file" not in said
+
+
+async def test_a_shutdown_of_which_no_vantage_can_tell_is_not_ongoing() -> None:
+    """All that it cut off are on a login page: it is confirmed, and nobody knows its present."""
+    login_page = NetworkStatus(
+        asn=17557, network="PTCL", affected=True, blocked_now=False, unobserved=True
+    )
+    (row,) = await rows(
+        confirmed("g", kind=EventKind.SHUTDOWN, platform="", networks=(login_page,))
+    )
+    assert (row["shutdown_status"], row["end_date"], row["duration"]) == (UNKNOWN, "", "")

@@ -16,7 +16,7 @@ from monitor.wording.languages import BY_CODE
 from tests.browser import seed
 from tests.prometheus import world
 from tests.worlds.http_client import httpx
-from tests.worlds.notify_world import shutdown
+from tests.worlds.notify_world import shutdown, unseen_shutdown
 
 TOKEN = "0123456789abcdef" * 4
 PUBLIC = ServerSettings(public=True, tokens=(digest(TOKEN),))
@@ -176,3 +176,20 @@ async def test_who_has_a_badge_does_not_get_it_again() -> None:
         first = await asking.get("/badges/PK.svg")
         again = await asking.get("/badges/PK.svg", headers={"If-None-Match": first.headers["etag"]})
     assert again.status_code == 304
+
+
+@pytest.mark.parametrize(
+    ("path", "red"),
+    [
+        ("/", '<span class="tag blocked">'),
+        ("/countries/PK", '<span class="tag blocked">'),
+        ("/badges/PK.svg", "#c2261f"),
+    ],
+)
+async def test_no_shutdown_is_red_of_which_no_vantage_can_tell(path: str, red: str) -> None:
+    """The lists of the first page and of a country had it red, as one that lasts."""
+    shown = world.publisher()
+    shown.show_events([shutdown()])
+    assert red in (await get(path, shown=shown)).text
+    shown.show_events([unseen_shutdown()])
+    assert red not in (await get(path, shown=shown)).text

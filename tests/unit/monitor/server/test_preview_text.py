@@ -14,6 +14,7 @@ from monitor.wording.reviews import MARKS
 from monitor.wording.states import EVENT_STATE_MEANINGS, EVENT_STATES
 from storage.values.reviews import Mark
 from tests.browser import seed
+from tests.worlds.notify_world import unseen_shutdown
 from tests.worlds.preview_world import BLOCK, REJECTED, STATES, TITLES, named, preview, review
 
 EACH_LANGUAGE = pytest.mark.parametrize("language", LANGUAGES, ids=lambda one: one.code)
@@ -161,3 +162,9 @@ def test_what_is_no_block_has_no_grade() -> None:
     assert shown.tags == ("confirmed",)
     assert shown.colour == "suspected", "as its tag on the page"
     assert [name for name, _ in shown.facts] == ["Since"]
+
+
+def test_a_shutdown_of_which_no_vantage_can_tell_has_no_mark_of_one_that_lasts() -> None:
+    """Its state is confirmed all the same."""
+    shown = preview(ENGLISH, unseen_shutdown())
+    assert (shown.colour, shown.shape) == ("suspected", Shape.DASHED)

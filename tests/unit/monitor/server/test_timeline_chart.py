@@ -8,6 +8,7 @@ from monitor.analysis.events.event import Event, EventState, Stretch
 from monitor.server.timeline_chart import MOST_BARS, MOST_TICKS, Axis, axis_of, event_bars
 from tests.prometheus import world
 from tests.prometheus.world import NOW
+from tests.worlds.notify_world import unseen_shutdown
 
 HOUR = timedelta(hours=1)
 DAY = Axis(since=NOW - 24 * HOUR, until=NOW)
@@ -89,3 +90,14 @@ def test_an_axis_without_events_is_an_hour() -> None:
     axis = axis_of([], NOW, 24 * HOUR)
     assert axis.until == NOW
     assert HOUR <= axis.until - axis.since < 2 * HOUR
+
+
+def test_no_bar_goes_on_where_nobody_can_tell() -> None:
+    """All vantages that a shutdown cut off are on a login page since it was last updated."""
+    event = msgspec.structs.replace(
+        unseen_shutdown(),
+        onset_earliest=NOW - 12 * HOUR,
+        onset_latest=NOW - 12 * HOUR,
+        updated_at=NOW - 6 * HOUR,
+    )
+    assert [(bar.x, bar.width) for bar in event_bars(DAY, event)] == [(50.0, 25.0)]

@@ -17,6 +17,7 @@ from monitor.analysis.verdict import Evidence, State
 from monitor.cli.event import WholeEvent, print_event
 from monitor.export.csv import header, value_lines
 from monitor.export.kinds import EXPORTS, Kind
+from monitor.export.stretches import rows_of
 from monitor.metrics.all_families import families
 from monitor.metrics.scrapes import create_registry
 from monitor.notify.body import METHODS_NAMED
@@ -51,7 +52,7 @@ from tests.contract.cycles import measurement as look
 from tests.prometheus import world
 from tests.worlds.http_client import httpx
 from tests.worlds.memory_store import MemoryStore
-from tests.worlds.notify_world import ONSET, TITLES, block, entry, told
+from tests.worlds.notify_world import ONSET, TITLES, block, entry, told, unseen_shutdown
 from tests.worlds.report_world import MADE_AT, WANTED
 from tests.worlds.yaml_files import yaml_of
 
@@ -372,3 +373,12 @@ def test_countries_in_labels() -> None:
         }
         assert name == words_in(ENGLISH).country(code)
     assert set(INVENTED) <= set(COUNTRIES)
+
+
+async def test_a_shutdown_of_which_no_vantage_can_tell_is_not_said_to_go_on() -> None:
+    """Neither by a page nor by a command, nor in a file."""
+    event = unseen_shutdown()
+    assert "whether this goes on is not known" in await page(ENGLISH, event)
+    assert "ended     not known; last blocked " in command(event)
+    (row,) = rows_of(event)
+    assert not row.goes_on
