@@ -13,12 +13,13 @@ from monitor.acting.acts import ActError
 from monitor.server.own_forms import LONGEST_FORM, VALID_HOURS, FormTokens
 from monitor.server.report_jobs import ReportAsked, ReportJobs
 from monitor.wording.acts import ACTS, REFUSALS
+from probes.catalog.catalog import Catalog
 from storage.values.acts import ActKind
 from storage.values.fleet import Quarantine
 from storage.values.reviews import Mark
 from storage.values.selection import Selection
 from tests.browser import seed
-from tests.worlds.acting_world import FINDING, TOKEN, World, who
+from tests.worlds.acting_world import FINDING, TOKEN, USED, World, who
 from tests.worlds.memory_store import MemoryStore
 
 
@@ -319,3 +320,17 @@ def test_refusals_are_told_apart() -> None:
     """Each in words of its own."""
     assert len(set(REFUSALS.values())) == len(REFUSALS)
     assert replace(FINDING, values={}).key != FINDING.key
+
+
+async def test_a_report_on_a_platform_that_is_no_longer_tested_stays_there(world: World) -> None:
+    """A reload took the platform out: the page of actions failed until the program ended."""
+    fields = {**GOOD["report"][0], "token": await world.token()}
+    assert (await world.act("report", fields)).status_code == 303
+    await _all_done()
+    snapshot = world.publisher.snapshot
+    others = tuple(one for one in snapshot.catalog.platforms if one.name != "x")
+    points = tuple(view.point for view in snapshot.vantages)
+    world.publisher.use(points, Catalog(platforms=others), (), **USED)
+    page = await world.get("/actions", "asma")
+    assert page.status_code == 200
+    assert "actions/reports/" in page.text
