@@ -9,7 +9,7 @@ from monitor.metrics.snapshot import Snapshot
 from monitor.metrics.source_view import SourceView
 from monitor.server.page import Reader
 from monitor.sources.terms import SourceKind
-from monitor.wording.events import onset, what_happened
+from monitor.wording.events import ending, onset, what_happened
 from monitor.wording.sources import (
     EXPLANATION,
     LABEL,
@@ -84,15 +84,22 @@ def how_it_is(words: Words, view: SourceView, at: datetime) -> str:
 def event_lines(
     words: Words, view: SourceView, titles: dict[str, str]
 ) -> list[tuple[Event, str, str]]:
-    """Each event of a source, in words, with since when; the newest first."""
+    """Each event of a source, in words, with its times; the newest first."""
     return [
-        (
-            one.event,
-            what_happened(words, one.event, titles),
-            words.gettext("since %(when)s", when=onset(words, one.event)),
-        )
+        (one.event, what_happened(words, one.event, titles), _times(words, one.event))
         for one in reversed(view.events)
     ]
+
+
+def _times(words: Words, event: Event) -> str:
+    """Since when it is so, or from when to when it was."""
+    if event.active:
+        return words.gettext("since %(when)s", when=onset(words, event))
+    said = [words.gettext("Began %(when)s.", when=onset(words, event))]
+    ended = ending(words, event)
+    if ended is not None:
+        said.append(words.gettext("Ended %(when)s.", when=ended))
+    return words.dotted(said)
 
 
 def own_position(words: Words, snapshot: Snapshot, event: Event, at: datetime) -> str:

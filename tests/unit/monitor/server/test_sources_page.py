@@ -6,7 +6,7 @@ from datetime import timedelta
 import msgspec
 import pytest
 
-from monitor.analysis.events.event import Event, EventKind
+from monitor.analysis.events.event import Event, EventKind, EventState
 from monitor.config.load import default_settings
 from monitor.config.settings import Settings, SourceSettings
 from monitor.following.shown_sources import show_sources
@@ -315,3 +315,32 @@ async def test_probes_that_are_asked_are_explained_as_what_they_are(store: Memor
     assert "Probes on the lines of other people test a platform only once it is suspected" in text
     assert "measured with Globalping (globalping.io)" in text
     assert "not seen" in text
+
+
+async def test_what_volunteers_saw_is_not_said_to_last_once_it_is_over(store: MemoryStore) -> None:
+    """The page of sources said since when, and nothing of the end."""
+    ended = msgspec.structs.replace(
+        _event(),
+        state=EventState.ENDED,
+        end_earliest=seed.NOW,
+        end_latest=seed.NOW + timedelta(minutes=5),
+    )
+    await _rows(store, SourceState(answered_at=seed.NOW), 1.0)
+    await store.save_sourced_events(
+        [
+            SourcedEvent(
+                country="PK",
+                source="ooni",
+                id=ended.id,
+                platform="x",
+                active=False,
+                first_seen_at=seed.NOW,
+                event=ended,
+            )
+        ]
+    )
+    text = await _page(store, "/sources")
+    shown = text.partition("Volunteers found ")[2].partition("</li>")[0]
+    assert "since" not in shown
+    assert "Began " in shown
+    assert "Ended " in shown
