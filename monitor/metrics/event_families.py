@@ -5,7 +5,7 @@ from datetime import datetime
 
 from monitor.analysis.events.event import Event, EventKind
 from monitor.analysis.events.stretches import certain_count, first, newest
-from monitor.analysis.second_witness import AnyWitness, OutsideWitness, Witness, grade_of
+from monitor.analysis.second_witness import AnyWitness, OutsideWitness, Position, Witness, grade_of
 from monitor.metrics.family import (
     PAIR,
     Families,
@@ -189,6 +189,13 @@ def _witnessed(snapshot: Snapshot) -> Iterator[tuple[Event, AnyWitness]]:
             yield event, one
 
 
+def _counted(snapshot: Snapshot) -> Iterator[tuple[Event, Witness]]:
+    """Those that count tests: what nobody read is not none."""
+    for event, one in _witnessed(snapshot):
+        if isinstance(one, Witness) and one.position is not Position.NOT_READ:
+            yield event, one
+
+
 @FAMILIES.info(*PAIR, "kind", "event", "source", "position", "evidence", "meaning", "credit")
 def second_witness(snapshot: Snapshot, _: datetime) -> Rows:
     """How a source of others' measurements stands to an active event, also in words."""
@@ -201,26 +208,23 @@ def second_witness(snapshot: Snapshot, _: datetime) -> Rows:
 
 @FAMILIES.gauge("event", "source")
 def second_witness_tests(snapshot: Snapshot, _: datetime) -> Rows:
-    """Number of tests that a source has of an active event."""
-    for event, one in _witnessed(snapshot):
-        if isinstance(one, Witness):
-            yield (event.id, one.source), one.total
+    """Number of tests that a source has of an active event; no sample where it was not read."""
+    for event, one in _counted(snapshot):
+        yield (event.id, one.source), one.total
 
 
 @FAMILIES.gauge("event", "source")
 def second_witness_failed_tests(snapshot: Snapshot, _: datetime) -> Rows:
     """Number of these tests that failed."""
-    for event, one in _witnessed(snapshot):
-        if isinstance(one, Witness):
-            yield (event.id, one.source), one.failed
+    for event, one in _counted(snapshot):
+        yield (event.id, one.source), one.failed
 
 
 @FAMILIES.gauge("event", "source")
 def second_witness_networks(snapshot: Snapshot, _: datetime) -> Rows:
     """Number of networks that these tests were made on."""
-    for event, one in _witnessed(snapshot):
-        if isinstance(one, Witness):
-            yield (event.id, one.source), len(one.networks)
+    for event, one in _counted(snapshot):
+        yield (event.id, one.source), len(one.networks)
 
 
 @FAMILIES.gauge("event", "source", "datasource", "meaning")

@@ -39,7 +39,11 @@ _WITNESS: dict[str, Any] = {
             "description": "How the source stands to the event, which it never changes.",
         },
         "evidence": {**_TEXT, "enum": [str(one) for one in Evidence]},
-        "tests": {**_COUNT, "description": "Tests of the platform in the country in that time."},
+        "tests": {
+            **_COUNT,
+            "description": "Tests of the platform in the country in that time; absent where the "
+            "source was not read.",
+        },
         "failed": {**_COUNT, "description": "Those that failed."},
         "networks": {
             "type": "array",
@@ -98,7 +102,7 @@ async def witnesses_shown(
 
 def _shown(event: Event, one: AnyWitness) -> dict[str, Any]:
     counted = {}
-    if not isinstance(one, OutsideWitness):
+    if not isinstance(one, OutsideWitness) and one.position is not Position.NOT_READ:
         affected = [asn for asn in event.networks_affected if asn]
         counted = {
             "tests": one.total,

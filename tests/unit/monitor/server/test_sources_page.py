@@ -344,3 +344,17 @@ async def test_what_volunteers_saw_is_not_said_to_last_once_it_is_over(store: Me
     assert "since" not in shown
     assert "Began " in shown
     assert "Ended " in shown
+
+
+async def test_a_source_that_nobody_read_has_no_number(store: MemoryStore) -> None:
+    """No test and no reading are not the same: the alert said that it was not read, and that it
+    had seen nothing."""
+    publisher = seed.publisher()
+    await _rows(store, SourceState(answered_at=seed.NOW - timedelta(days=7)))
+    await _page(store, "/sources", publisher)
+    registry = create_registry(publisher)
+    scrape, _ = registry.scrape("")
+    assert b'position="not_read"' in scrape
+    of = {"event": seed.EVENT, "source": "ooni"}
+    for name in ("tests", "failed_tests", "networks"):
+        assert registry.get_sample_value(f"shutwatch_second_witness_{name}", of) is None
