@@ -435,9 +435,7 @@ class _Taking:
             if after is None:
                 if before.state is not EventState.WITHDRAWN:
                     detail = continued_by_detail(goes_on[event_id]) if event_id in goes_on else ""
-                    gone_now = msgspec.structs.replace(
-                        before, state=EventState.WITHDRAWN, updated_at=moment
-                    )
+                    gone_now = _withdrawn(before, moment)
                     self._log_changes(
                         [Change(name="withdrawn", detail=detail, event=gone_now)], moment
                     )
@@ -448,6 +446,21 @@ class _Taking:
                 after = msgspec.structs.replace(after, updated_at=moment)
                 detail = continued_events_detail("", taken_over.get(event_id, ()))
                 self._log_changes([Change(name="revised", detail=detail, event=after)], moment)
+
+
+def _withdrawn(event: Event, now: datetime) -> Event:
+    """An event that has no reason any more, or continues as another one: nothing of it is so
+    now."""
+    networks = (
+        msgspec.structs.replace(one, blocked_now=False, recovering=False) for one in event.networks
+    )
+    return msgspec.structs.replace(
+        event,
+        state=EventState.WITHDRAWN,
+        networks=tuple(networks),
+        share_affected=None,
+        updated_at=now,
+    )
 
 
 @lru_cache(maxsize=8192)

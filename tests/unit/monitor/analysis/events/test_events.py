@@ -875,3 +875,24 @@ def test_what_an_older_version_kept_of_such_a_network_names_no_vantage_any_more(
     assert after.event == straight.event
     assert after.streams[ali] == straight.streams[ali]
     assert take_in(after, third, DEFAULTS) == take_in(straight, third, DEFAULTS)
+
+
+def test_nothing_of_an_event_that_is_withdrawn_is_so_now() -> None:
+    """Its vantage is left out while it finds the block: files had its network among those that
+    block now, with its share of the users."""
+    verdicts = cycles(by_vantage({"ptcl": "..BBB", "zong": "....."}))
+    rules = EventSettings(shares={"PK": {17557: 0.6, 59257: 0.4}})
+    story = told(verdicts, rules=rules)
+    assert story.only.share_affected == 0.6
+    left_out = Rebuild(
+        story.book,
+        ("PK", "x"),
+        [story.only],
+        rules,
+        quarantined=lambda one: one.vantage == PTCL,
+    )
+    left_out.take(sorted(verdicts, key=key_of))
+    story.take(left_out.step())
+    assert story.only.state is EventState.WITHDRAWN
+    assert not [one for one in story.only.networks if one.blocked_now or one.recovering]
+    assert story.only.share_affected is None
