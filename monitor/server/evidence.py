@@ -41,6 +41,8 @@ _MEASURED_BEFORE = timedelta(minutes=30)
 _FAILING = (State.BLOCKED, State.THROTTLED, State.PARTIAL)
 _REMEMBERED = 32
 """Events whose evidence is kept in memory."""
+_KEPT = timedelta(minutes=1)
+"""For how long: better evidence may come, with the next cycle or late."""
 _READERS = 2
 """Events read from the store at once."""
 
@@ -94,6 +96,11 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """Id of the event that continues this one; empty for none."""
 
 
+class _Read(msgspec.Struct, frozen=True, kw_only=True):
+    at: datetime
+    networks: tuple[NetworkEvidence, ...]
+
+
 def public_evidence(
     view: PublicView, evidence: Evidence, now: datetime, hosts: frozenset[str]
 ) -> Evidence:
@@ -141,7 +148,7 @@ class EvidenceReader:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._readers = asyncio.Semaphore(_READERS)
-        self._known: OrderedDict[tuple[object, ...], tuple[NetworkEvidence, ...]] = OrderedDict()
+        self._known: OrderedDict[tuple[object, ...], _Read] = OrderedDict()
 
     async def event(self, event_id: str) -> Event | None:
         """A stored event, or None. Raises StorageError."""
@@ -166,7 +173,7 @@ class EvidenceReader:
             until = event.end_latest or event.end_earliest or event.updated_at
             log = await first_rows(self._store.event_log(event.id), MOST_LOG)
             return Evidence(
-                networks=await self._networks(event, shown),
+                networks=await self._networks(event, shown, now),
                 more_networks=len(affected) - len(shown),
                 log=tuple(log),
                 reviews=tuple(await reviews_of(self._store, event.id, log)),
@@ -185,16 +192,18 @@ class EvidenceReader:
             )
 
     async def _networks(
-        self, event: Event, shown: Sequence[NetworkStatus]
+        self, event: Event, shown: Sequence[NetworkStatus], now: datetime
     ) -> tuple[NetworkEvidence, ...]:
         key = (event.id, tuple((one.key, _begun(event, one)) for one in shown))
-        if key in self._known:
+        known = self._known.get(key)
+        if known is not None and timedelta() <= now - known.at < _KEPT:
             self._known.move_to_end(key)
-            kept = self._known[key]
+            kept = known.networks
         else:
             kept = tuple([await self._network(event, one) for one in shown])
             if all(one.endpoints for one in kept):
-                self._known[key] = kept
+                self._known[key] = _Read(at=now, networks=kept)
+                self._known.move_to_end(key)
                 if len(self._known) > _REMEMBERED:
                     self._known.popitem(last=False)
         return tuple(

@@ -18,6 +18,7 @@ from monitor.metrics.publisher import Publisher
 from monitor.metrics.scrapes import create_registry
 from monitor.server import create_app
 from monitor.server.access import Access
+from monitor.server.evidence import EvidenceReader
 from monitor.server.listed_events import A_PAGE
 from monitor.server.page import SCRIPT
 from monitor.wording.durations import ago, interval
@@ -721,3 +722,27 @@ async def test_a_network_without_name_and_number_shows_its_tests() -> None:
     assert "unknown network" in seen
     assert "no longer stored" not in seen
     assert "lahore-ali" not in seen
+
+
+async def test_better_evidence_is_shown_once_it_came(store: Store) -> None:
+    """Whoever opens the page at the first sign must not see that sign alone for ever."""
+    reader = EvidenceReader(store)
+    event = await reader.event(seed.EVENT)
+    assert event is not None
+    _, second, _ = seed.cycles()
+    before = (await reader.of(event, seed.NOW)).networks[1]
+    assert {one.verdict.evidence for one in before.endpoints} == {Evidence.STRONG}
+    verdicts = tuple(
+        msgspec.structs.replace(
+            one,
+            cycle="later",
+            judged_at=one.judged_at + timedelta(minutes=5),
+            evidence=Evidence.CONCLUSIVE if one.state is State.BLOCKED else one.evidence,
+        )
+        for one in second.verdicts
+    )
+    later = msgspec.structs.replace(second, id="later", verdicts=verdicts, measurements=())
+    await store.save(later)
+    soon = seed.NOW + timedelta(seconds=61)
+    after = (await reader.of(event, soon)).networks[1]
+    assert {one.verdict.evidence for one in after.endpoints} == {Evidence.CONCLUSIVE}
