@@ -161,7 +161,7 @@ def certainty_of(event: Event) -> Certainty:
             return Certainty.DISMISSED
         case EventState.WITHDRAWN:
             return Certainty.WITHDRAWN
-    return Certainty.MAY_HAVE if event.confirmed_at is None else Certainty.WAS
+    return Certainty.WAS if event.sure else Certainty.MAY_HAVE
 
 
 def manner_of(event: Event) -> str:

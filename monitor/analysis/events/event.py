@@ -209,8 +209,23 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def sure(self) -> bool:
-        """Whether it was confirmed, and is not merely suspected to have come back."""
-        return self.confirmed_at is not None and self.state is not EventState.SUSPECTED
+        """Whether it was confirmed, and is not, or was not, merely suspected to have come back."""
+        suspected = self.state is EventState.SUSPECTED or self._was_suspected_after_its_end
+        return self.confirmed_at is not None and not suspected
+
+    @property
+    def _was_suspected_after_its_end(self) -> bool:
+        """Whether it seems over, or is unobserved, where signs that confirmed nothing had shown
+        after each network that confirmed it was open again."""
+        if self.state not in (EventState.RECOVERING, EventState.UNOBSERVED):
+            return False
+        last = [(one.confirmed, one.stretches[-1]) for one in self.networks if one.stretches]
+        ends = [one.end_latest for confirmed, one in last if confirmed]
+        known = [end for end in ends if end is not None]
+        if not known or len(known) < len(ends):
+            return False
+        over = max(known)
+        return any(one.onset_latest > over for confirmed, one in last if not confirmed)
 
     @property
     def wholly_unobserved(self) -> bool:

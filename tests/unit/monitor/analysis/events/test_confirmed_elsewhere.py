@@ -4,6 +4,7 @@ is a suspicion. Letters are those of `test_events`: one per cycle of five minute
 import pytest
 
 from monitor.analysis.events.event import EventState
+from monitor.wording.events import Certainty, certainty_of
 from tests.unit.monitor.analysis.events.test_events import at, tell
 
 
@@ -80,3 +81,41 @@ def test_what_belongs_to_the_block_stays_in_its_record(zong: str) -> None:
     """Zong was suspected while PTCL was blocked, or was certain by itself."""
     event = tell(ptcl=".BBBBB" + 300 * ".", zong=zong).only
     assert (event.state, event.networks_affected) == (EventState.ENDED, (17557, 59257))
+
+
+# -- a suspicion after the end -----------------------------------------------------------------
+
+
+def test_a_false_sign_elsewhere_is_no_surer_while_it_goes_away() -> None:
+    """It seems over for some cycles. Until the end it was told as a confirmed block of today, by
+    the alert that wakes people too."""
+    story = tell(ptcl=".BBBBB" + 300 * ".", zong=200 * "." + "B" + 105 * ".")
+    began = story.changes.index("reopened")
+    later = [line.snapshot for line in story.log[began:] if line.snapshot.active]
+    assert {one.state for one in later} == {EventState.SUSPECTED, EventState.RECOVERING}
+    assert not [one for one in later if one.sure]
+    assert certainty_of(later[-1]) is Certainty.MAY_HAVE
+    assert story.only.sure, "PTCL was certainly blocked"
+
+
+def test_it_is_no_surer_where_nobody_observes_it_any_more() -> None:
+    """Zong's only vantage goes offline after the sign."""
+    story = tell(ptcl=".BBBBB" + 300 * ".", zong=200 * "." + "B" + 105 * " ")
+    assert story.only.state is EventState.UNOBSERVED
+    assert not story.only.sure
+
+
+@pytest.mark.parametrize(
+    ("ptcl", "zong"),
+    [
+        (".BBBBB" + 194 * "." + "B.", 202 * "."),
+        (".BBBBB" + 197 * ".", 200 * "." + "BB."),
+        (".BBBBB.....", "..ss" + 2 * "s" + "ss."),
+    ],
+    ids=["where it was confirmed", "certain itself", "blocked at the same time"],
+)
+def test_what_was_confirmed_is_sure_while_it_seems_over(ptcl: str, zong: str) -> None:
+    """As long as its last stretch has a network that confirmed it, or one that blocked with it."""
+    event = tell(ptcl=ptcl, zong=zong).only
+    assert (event.state, event.sure) == (EventState.RECOVERING, True)
+    assert certainty_of(event) is Certainty.WAS
