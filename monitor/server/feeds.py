@@ -1,9 +1,9 @@
 """Events as feeds that a reader of news follows: Atom (RFC 4287) and JSON Feed 1.1.
 
-An entry is an event. It comes again, as changed, when the event is confirmed, spreads, returns or
-ends, or a person confirms or rejects it or an event that it continues. It keeps its id for ever,
-wherever the server moves to. It says what a message says, and the public gets of it what the public
-gets of the page.
+An entry is an event. It comes again, as changed, when the event is confirmed, spreads, returns,
+ends or is corrected, or a person confirms or rejects it or an event that it continues. It keeps its
+id for ever, wherever the server moves to. It says what a message says, and the public gets of it
+what the public gets of the page.
 """
 
 import uuid
@@ -166,7 +166,12 @@ def _entry(
     if other:
         goes_on = words.gettext("This event continues as another one")
         said.append(f"{goes_on}: {root}/events/{other}{kept}")
-    moments = (changed_at(event), *([earlier(review.at)] if review is not None else []))
+    corrected = known.corrected_at.get(event.id)
+    moments = [
+        changed_at(event),
+        *([earlier(review.at)] if review is not None else []),
+        *([earlier(corrected)] if corrected is not None else []),
+    ]
     return Entry(
         id=uuid.uuid5(uuid.NAMESPACE_OID, event.id).urn,
         url=f"{root}/events/{event.id}{kept}",

@@ -42,6 +42,8 @@ class KnownOf(msgspec.Struct, frozen=True, kw_only=True):
     """By event, the oldest first, with those of the events that it continues."""
     continued_as: Mapping[str, str]
     """Event → the one that continues it."""
+    corrected_at: Mapping[str, datetime]
+    """Of active events that are not confirmed: when they were corrected last (UTC)."""
 
 
 class ListedEvents:
@@ -85,12 +87,13 @@ class ListedEvents:
     async def known_of(self, events: Sequence[Event]) -> KnownOf | None:
         """What is stored of these events besides; None when it cannot be read."""
         if self._store is None:
-            return KnownOf(reviews={}, continued_as={})
+            return KnownOf(reviews={}, continued_as={}, corrected_at={})
         gone = [event.id for event in events if event.state is EventState.WITHDRAWN]
         try:
             return KnownOf(
                 reviews=await reviews_by_event(self._store),
                 continued_as=await continued_now(self._store, gone),
+                corrected_at=await _corrected(self._store, events),
             )
         except StorageError as error:
             log.error("reviews cannot be read", error=str(error))
@@ -138,3 +141,16 @@ def public_snapshot(snapshot: Snapshot, view: PublicView) -> Snapshot:
 def may_see(reader: Reader, event: Event) -> bool:
     """Whether this reader may see an event at all."""
     return reader.operator or is_public(event)
+
+
+async def _corrected(store: Store, events: Sequence[Event]) -> dict[str, datetime]:
+    """When late data, or a vantage that was left out, last changed what was said of the newest of
+    these events that are not confirmed: they may have been. Raises StorageError."""
+    unsure = [one.id for one in events if one.active and one.confirmed_at is None]
+    return {
+        line.event: line.at
+        for event in unsure[:A_PAGE]
+        async for page in store.event_log(event)
+        for line in page
+        if line.change == "revised"
+    }

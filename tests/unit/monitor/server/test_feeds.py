@@ -249,3 +249,27 @@ async def test_a_feed_has_a_bound(store: MemoryStore) -> None:
     assert len(found) <= MOST_ENTRIES
     moments = [one["date_modified"] for one in found]
     assert moments == sorted(moments, reverse=True)
+
+
+async def test_a_correction_is_a_change(store: MemoryStore) -> None:
+    """Late data left only a suspicion of what a feed had called blocked. The time of its entry was
+    no later than before, so that readers kept the accusation."""
+    opened, *_ = seed.log()
+    doubted = msgspec.structs.replace(
+        opened.snapshot, state=EventState.SUSPECTED, confirmed_at=None, updated_at=seed.NOW
+    )
+    revised = msgspec.structs.replace(
+        opened,
+        sequence=len(seed.log()) + 1,
+        at=seed.NOW + timedelta(hours=3, seconds=21),
+        change="revised",
+        detail="",
+        snapshot=doubted,
+    )
+    async with client(store) as asking:
+        before = (await entries(asking))[seed.EVENT]
+        await store.save(cycle(9), [doubted], [revised])
+        after = (await entries(asking))[seed.EVENT]
+    assert before["title"].startswith("X is blocked in Pakistan")
+    assert after["title"].startswith("X may be blocked in Pakistan")
+    assert after["date_modified"] == "2024-02-17T18:00:00.000000Z"
