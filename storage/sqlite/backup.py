@@ -116,7 +116,9 @@ def restore(
         raise BackupError(f"there is no file {copy}")
     if not copy.is_file():
         raise BackupError(f"{copy} is no regular file: name the copy")
-    place = Path(os.path.realpath(database))  # a symlink stays, and what it leads to is replaced
+    place = Path(database)
+    if place.is_symlink():
+        place = place.resolve()  # the link stays, and what it leads to is replaced
     if place.exists() and place.samefile(copy):
         raise BackupError(f"{copy} is the database itself: name a copy of it")
     problems = check(str(copy))
