@@ -4,8 +4,8 @@ A modest cycle only shakes hands, over one address family, and over the other on
 Where anything of a function looked wrong or was accused in the last cycle, all of it is tested in
 full, so that no block seems over because less was tested; retries go before routine. Where not even
 the bytes kept for suspicion suffice, as when everything is blocked by silence day and night, half
-the endpoints of each core function are still retried, over one family, so that its verdict keeps
-its evidence, and so is whatever costs next to nothing.
+the endpoints of each core function are still retried, at one address of each family, so that its
+verdict keeps its evidence, and so is whatever costs next to nothing.
 """
 
 from collections import Counter
@@ -162,11 +162,10 @@ class CycleEffort:
                 self._suspected[key] = rest
 
     def _telling(self, failed: frozenset[str]) -> Reduction:
-        """A test over one family, if that one shows whether what failed still does."""
+        """A reduced test that shows whether what failed over these families still does: over one of
+        them, where all did; else over all. What fails over one alone is no block of the rest."""
         if failed and failed.issuperset(self._families):
             return Reduction(family=self._family)
-        if len(failed) == 1:
-            return Reduction(family=min(failed))
         return Reduction(addresses=_REPEAT_ADDRESSES)
 
     def _is_essential(self, platform: Platform, function: Function, endpoint: Endpoint) -> bool:

@@ -18,7 +18,7 @@ from probes.measurement import AnyObservation, Measurement
 from probes.settings import ProbeSettings
 from probes.target import Reduction
 from probes.vantage import VantagePoint
-from tests.worlds.build import case, dns, http, look, tcp, tls
+from tests.worlds.build import case, control, dns, health, http, look, tcp, tls
 
 VANTAGE = VantagePoint(id="khi-ptcl", country="PK")
 SITES = tuple(parse_endpoint(f"https://{host}/") for host in ("x.com", "t.co"))
@@ -30,15 +30,17 @@ V4, V6 = "203.0.113.10", "2001:db8::10"
 SILENT = Failure.GENERIC_TIMEOUT
 
 
-def modesty(*, rich: bool) -> EffortPlanner:
-    """At the middle of a day of which suspicion has used nothing, or everything."""
+def modesty(*, rich: bool, spent: int = 0) -> EffortPlanner:
+    """At the middle of a day of which suspicion has used so many bytes, of many or of few."""
     moment = datetime(2024, 2, 17, 12, tzinfo=UTC)
     settings = Settings(
         vantages=(VANTAGE,),
         catalog=Catalog(platforms=(X,)),
         probe=ProbeSettings(daily_bytes=10_000_000 if rich else 40_000),
     )
-    return EffortPlanner(Ledger(settings, now=lambda: moment + timedelta(0)))
+    ledger = Ledger(settings, now=lambda: moment + timedelta(0))
+    ledger.buy(VANTAGE.id, Allotment.SUSPICION, spent)
+    return EffortPlanner(ledger)
 
 
 def at(endpoint: Endpoint, *seen: AnyObservation, reached: bool) -> Measurement:
@@ -85,15 +87,14 @@ def test_what_was_well_is_greeted_over_one_family_in_turn() -> None:
 
 
 @pytest.mark.parametrize("family", BOTH)
-def test_without_bytes_a_block_of_one_family_is_looked_at_over_that_family(family: str) -> None:
-    """Over the other one it would seem to be over; so would it be if the repeat went there."""
+def test_without_bytes_a_block_of_one_family_is_looked_at_over_both(family: str) -> None:
+    """Over the other one it would seem to be over, and over itself that nothing gets through."""
     cycle = after(modesty(rich=False), blocked_over(family), WELL)
     for _ in range(3):
-        assert cycle.first(X, FUNCTION, SITES[0]) == (Reduction(family=family), None)
+        assert cycle.first(X, FUNCTION, SITES[0]) == (Reduction(addresses=1), None)
     allowed, reduction = cycle.again(X, FUNCTION, SITES[0], blocked_over(family))
     assert allowed
-    assert reduction is not None
-    assert reduction.family == family
+    assert reduction == Reduction(addresses=1)
 
 
 def test_without_bytes_one_family_speaks_for_both_where_both_are_blocked() -> None:
@@ -106,18 +107,17 @@ def test_without_bytes_one_family_speaks_for_both_where_both_are_blocked() -> No
 
 
 def test_a_family_that_was_not_looked_at_stays_suspect() -> None:
-    """Both were blocked; one is open again: the next look goes over the other one."""
+    """Both were blocked; one is open again: the next look goes over the other one too."""
     known = modesty(rich=False)
     cycle = after(known, blocked_over(*BOTH))
     reduction, _ = cycle.first(X, FUNCTION, SITES[0])
     assert reduction is not None
-    (other,) = set(BOTH) - {reduction.family}
     address = V4 if reduction.family == "ipv4" else V6
     cycle.learn(
         [at(SITES[0], tcp(address=address), tls(address=address), reached=True)], verdicts=[]
     )
     cycle = known.begin(VANTAGE.id, Effort.MODEST, BOTH)
-    assert cycle.first(X, FUNCTION, SITES[0]) == (Reduction(family=other), None)
+    assert cycle.first(X, FUNCTION, SITES[0]) == (Reduction(addresses=1), None)
 
 
 def accused(look: Measurement) -> Verdict:
@@ -158,3 +158,39 @@ def test_what_works_again_is_trusted_again() -> None:
     reduction, _ = known.begin(VANTAGE.id, Effort.MODEST, BOTH).first(X, FUNCTION, SITES[0])
     assert reduction is not None
     assert reduction.greet
+
+
+@pytest.mark.parametrize("before", [blocked_over("ipv6"), blocked_over()], ids=["known", "new"])
+def test_without_bytes_a_silent_ipv6_makes_no_block(before: Measurement) -> None:
+    """Most people have IPv4. Once a dead route over IPv6 had used up the bytes for suspicion, the
+    rest of the day nothing but IPv6 was tested, and the platform was called blocked."""
+    known = modesty(rich=True, spent=4_000_000)
+    cycle = after(known, before, WELL)
+    reduction, _ = cycle.first(X, FUNCTION, SITES[0])
+    if reduction is not None and reduction.family == "ipv4":
+        cycle = known.begin(VANTAGE.id, Effort.MODEST, BOTH)  # the turn of IPv6
+        reduction, _ = cycle.first(X, FUNCTION, SITES[0])
+    attempts = [ipv6_silent(reduction, 1)]
+    for number in (2, 3):
+        allowed, reduction = cycle.again(X, FUNCTION, SITES[0], attempts[0])
+        assert allowed
+        attempts.append(ipv6_silent(reduction, number))
+    over_both = (tcp(), tls(), tcp(address=V6), tls(address=V6), http())
+    there = control(*RESOLVED, *over_both, endpoint=SITES[0].id)
+    verdict = judge(
+        case(*attempts, controls=(there,), field=health(families=BOTH), endpoint=SITES[0].id)
+    )
+    assert (verdict.state, verdict.rule_id) == (State.OK, "family.ipv6_dead")
+
+
+RESOLVED = (dns(), dns(rtype="AAAA", addresses=(V6,)))
+
+
+def ipv6_silent(reduction: Reduction | None, number: int) -> Measurement:
+    """A look at x.com, whose IPv6 is silent, as far as the reduction lets it see."""
+    over = reduction.family if reduction is not None else ""
+    seen: list[AnyObservation] = [] if over == "ipv6" else [tcp(), tls(), http()]
+    if over != "ipv4":
+        seen.append(tcp(SILENT, address=V6))
+    reached = over != "ipv6"
+    return look(*RESOLVED, *seen, reached=reached, at=5.0 * number, endpoint=SITES[0].id)
