@@ -416,6 +416,21 @@ def test_a_slow_line_ends_no_throttling(line: float) -> None:
     assert followed((evening, evening, evening))[-1] is State.OK, "nothing was slow before"
 
 
+def test_what_is_slow_now_says_nothing_of_a_cycle_that_comes_late() -> None:
+    """A collector judges what an agent sends at last after the present: yesterday's cycles were
+    judged by today's verdict, and the throttling began a day before it did."""
+    history, place = SpeedHistories((), 3600.0), ("x", "web", ENDPOINT)
+    now = START.timestamp()
+    slow = judge_transfers(case([SLOW] * 3))
+    history.of("khi-ptcl", place).learn([SLOW] * 3, slow, now, 3600.0)
+    assert history.accusations("khi-ptcl", now) == (slow,)
+    assert history.accusations("khi-ptcl", now - 300.0) == ()
+    late = history.transfers("khi-ptcl", place, (FAST,), (), None, now - 300.0)
+    assert (late.rounds, late.accused_rate) == ((FAST,), None)
+    history.of("khi-ptcl", place).learn([SLOW], slow, now + 300.0, 3600.0)
+    assert history.accusations("khi-ptcl", now) == (slow,), "it was slow then, too"
+
+
 def test_a_long_way_explains_a_low_rate() -> None:
     """With a round trip of 0.8 s a window takes seconds to open: no sign against a near object."""
     target = flow(300 * KBIT)
