@@ -32,7 +32,7 @@ class Reachability(StrEnum):
     """Only a list of sites answers."""
     CUT = "cut"
     NAMELESS = "nameless"
-    """The network works, and no name resolves."""
+    """The network works, and its own resolver resolves no name."""
     DARK = "dark"
     UNCLEAR = "unclear"
     """A login page or an unknown exit: neither lost nor well."""
@@ -275,7 +275,7 @@ def _report(
     known: VantageReport | None, health: VantageHealth, listening: datetime, interval: float
 ) -> VantageReport:
     condition = _REACHABILITY.get(health.state, Reachability.UNCLEAR)
-    if health.rule_id == RESOLVER_DOWN:
+    if health.rule_id == RESOLVER_DOWN and condition is Reachability.DARK:
         condition = Reachability.NAMELESS
     pace = known.pace if known is not None else Pace(pauses=(UNKNOWN,))
     new = VantageReport(

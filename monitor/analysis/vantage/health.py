@@ -83,7 +83,7 @@ def assess(
         families -= {"ipv4"}
     return VantageHealth(
         **vantage.origin,
-        state=rule.state,
+        state=_state(rule, seen),
         rule_id=rule.id,
         references_ok=sum(view.summary.measurement.reached for view in seen.latest),
         references_total=len(seen.latest),
@@ -97,6 +97,14 @@ def assess(
         at=at,
         measured_at=min((m.started_at for _, m in references), default=None),
     )
+
+
+def _state(rule: HealthRule, seen: References) -> VantageState:
+    """The state that a rule gives. A third party's resolver that fails says nothing of the network:
+    several vantages may ask the same one, and it is no shutdown when it is down or blocked."""
+    if rule.id == RESOLVER_DOWN and seen.resolved_elsewhere:
+        return VantageState.UNKNOWN
+    return rule.state
 
 
 def wrong_clock(health: VantageHealth) -> bool:

@@ -133,6 +133,11 @@ class References(msgspec.Struct, frozen=True, kw_only=True):
         return any(view.reached for view in (self.of(*scopes) if scopes else self.latest))
 
     @property
+    def resolved_elsewhere(self) -> bool:
+        """Whether the vantage asks a third party's resolver, over HTTPS, and not the network's."""
+        return any(view.summary.last_hop.resolved_elsewhere for view in self.latest)
+
+    @property
     def families(self) -> frozenset[str]:
         """Address families over which references answer. Cleartext and small packets may pass where
         no handshake of TLS is finished, so a family is left out over which `SEVERAL` that prove who

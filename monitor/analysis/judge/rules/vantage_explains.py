@@ -11,7 +11,7 @@ faulty line explains the failure, nobody is accused.
 from monitor.analysis.judge.cut_by_chance import ANY_NAME
 from monitor.analysis.judge.grade_by_attempts import CERTIFICATE, INTERCEPTED
 from monitor.analysis.judge.rules.rule import Rule, spares, vantage_rule
-from monitor.analysis.vantage.health import wrong_clock
+from monitor.analysis.vantage.health import RESOLVER_DOWN, wrong_clock
 from monitor.analysis.verdict import VantageState
 
 FAMILY_MISSING = "vantage.family_missing"
@@ -34,11 +34,15 @@ VANTAGE_EXPLAINS: tuple[Rule, ...] = (
             wrong_clock(facts.case.health) and facts.sign in (None, CERTIFICATE, INTERCEPTED)
         ),
     ),
-    vantage_rule(
-        "resolver_down",
-        "No name resolves at this vantage, so the failure of this one says nothing.",
-        "The country makes every name fail.",
-        VantageState.OFFLINE,
+    Rule(
+        id=RESOLVER_DOWN,
+        meaning="No name resolves at this vantage, so the failure of this one says nothing.",
+        wrong_when="The country makes every name fail.",
+        # Whoever asks a third party's resolver is not offline when that is down.
+        matches=lambda facts: (
+            facts.case.health.rule_id == RESOLVER_DOWN
+            and facts.case.health.state in (VantageState.OFFLINE, VantageState.UNKNOWN)
+        ),
     ),
     vantage_rule(
         "offline",

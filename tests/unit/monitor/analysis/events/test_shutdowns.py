@@ -1,7 +1,8 @@
 """What befalls the vantages themselves: stories of health, one letter per cycle of five minutes.
 
 .  ok    o  offline    c  international cut    l  lossy    p  captive portal    u  nothing known
-w  allowlist    v  allowlist by name    r  resolver down    x  turn skipped    (space) no report
+w  allowlist    v  allowlist by name    r  resolver down    R  a third party's resolver down
+x  turn skipped    (space) no report
 """
 
 from collections.abc import Mapping
@@ -36,8 +37,9 @@ STATES = {
     "v": VantageState.ALLOWLIST,
     "e": VantageState.ALLOWLIST,
     "r": VantageState.OFFLINE,
+    "R": VantageState.UNKNOWN,
 }
-RULES = {"v": ALLOWLIST_BY_NAME, "r": RESOLVER_DOWN}
+RULES = {"v": ALLOWLIST_BY_NAME, "r": RESOLVER_DOWN, "R": RESOLVER_DOWN}
 PASSING = {
     "w": ("www.google.com", "www.dawn.com"),
     "v": ("www.google.com", "www.visa.com"),
@@ -276,6 +278,11 @@ def test_where_no_network_resolves_names_the_country_is_shut_down_by_them() -> N
     assert event.methods == ("shutdown.no_names",)
     _, changes = tell(a="..rrrr", b="..oooo", n="......")
     assert last(changes).methods == ("shutdown.offline",)
+
+
+def test_a_resolver_that_is_no_networks_own_shuts_nobody_down() -> None:
+    """Vantages of two networks may ask the same one over HTTPS."""
+    assert tell(a="..RRRR", b="..RRRR", n="......")[1] == []
 
 
 def test_a_country_fallen_silent() -> None:

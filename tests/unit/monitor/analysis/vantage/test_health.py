@@ -14,7 +14,7 @@ from monitor.analysis.verdict import VantageHealth, VantageState
 from probes.catalog.catalog import Reference, ReferenceScope
 from probes.catalog.endpoint_kinds import EndpointKind
 from probes.measure.follow_up_reasons import Reason
-from probes.measurement import AnyObservation, HttpObservation, Measurement
+from probes.measurement import DOH, AnyObservation, HttpObservation, Layer, Measurement
 from probes.vantage import VantagePoint
 from tests.worlds.build import START, V4, V6, app, dns, egress, http, look, reference, tcp, tls
 
@@ -511,6 +511,20 @@ def test_a_dead_resolver_is_told_by_a_foreign_address() -> None:
     assert assessed(*silent, by_address(reached=False)).rule_id == "vantage.offline"
     faults = [unresolved(ref, "dns_servfail_error") for ref in ALL]
     assert assessed(*faults, by_address(reached=False)).rule_id == "vantage.offline"
+
+
+def test_a_resolver_over_https_that_fails_says_nothing_of_the_network() -> None:
+    """It is a third party's, down or blocked for itself. Two vantages that asked one were a country
+    in which no name resolves; now their own trouble is theirs."""
+    failing = []
+    for ref in (*ALL, *UNLISTED):
+        _, made = unresolved(ref, "dns_non_recoverable_failure")
+        asked = [msgspec.structs.replace(one, transport=DOH) for one in made.of(Layer.DNS)]
+        failing.append((ref, msgspec.structs.replace(made, observations=tuple(asked))))
+    down = assessed(*failing, by_address(reached=True))
+    assert (down.rule_id, down.state) == ("vantage.resolver_down", VantageState.UNKNOWN)
+    offline = assessed(*failing, by_address(reached=False))
+    assert (offline.rule_id, offline.state) == ("vantage.offline", VantageState.OFFLINE)
 
 
 def test_unjudged_certificates_do_not_outvote_a_captive_portal() -> None:

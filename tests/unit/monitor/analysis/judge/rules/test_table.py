@@ -613,6 +613,12 @@ def test_references_tell_blocked_calls_from_blocked_udp(
     assert (verdict.state, verdict.rule_id, verdict.evidence) == told
 
 
+@pytest.mark.parametrize("state", [VantageState.OFFLINE, VantageState.UNKNOWN])
+def test_a_dead_resolver_explains_a_failure_whosever_it_is(state: VantageState) -> None:
+    """Of the network's own the vantage counts as offline, of a third party's it does not."""
+    assert judge(unwell(state, "vantage.resolver_down")).rule_id == "vantage.resolver_down"
+
+
 @pytest.mark.parametrize("days", [-730, -1.25, 2, 730])
 def test_a_clock_resets_nothing(days: float) -> None:
     """One clock serves the vantages of a machine: the control's is as wrong, and may find every
