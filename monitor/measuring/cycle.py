@@ -229,7 +229,8 @@ class _CycleSteps:
     async def _check_references(self) -> ReferenceMeasurements:
         """The first round of references; a second one in its place where the network turned out to
         have NAT64, which the first knew nothing of."""
-        await self._probers.exits.begin(self._vantage.id)
+        hurried = self._effort is Effort.OUT_OF_TURN
+        await self._probers.exits.begin(self._vantage.id, out_of_turn=hurried)
         found = await self._measure_references()
         self._nat64 = await self._learn_nat64(found)
         if self._nat64 and self._assess(found).state is not VantageState.OK:

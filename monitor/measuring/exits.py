@@ -37,7 +37,7 @@ class _Exit(msgspec.Struct, kw_only=True):
     echo: ExitLocation | None = None
     """From the servers that are asked for it, over verified HTTPS."""
     stun: ExitLocation | None = None
-    """From STUN servers, which tell it in passing over UDP, in this cycle."""
+    """From STUN servers, which tell it in passing over UDP, in the last scheduled cycle."""
 
 
 class Exits:
@@ -57,43 +57,53 @@ class Exits:
     def of(self, vantage: VantagePoint) -> ExitMismatch:
         """In what its exit differs from the configuration, as far as is known now."""
         known = self._exits[vantage.id]
-        place = known.echo or known.stun
-        if place is None:
-            return AS_CONFIGURED
-        return compare(vantage, place, self._watched, self._settings.siblings)
+        return self._differs(vantage, known.echo or known.stun)
 
-    async def begin(self, vantage_id: str) -> None:
+    async def begin(self, vantage_id: str, *, out_of_turn: bool = False) -> None:
         """A cycle of this vantage begins: ask where its packets come out, if it is time.
 
-        While the exit is not where it should be it is always time, so that its return is noticed.
+        While the exit is not where it should be it is always time, so that its return is noticed. A
+        cycle out of turn asks fewer servers: what is known of a wrong exit holds until one answers.
         """
         known = self._exits[vantage_id]
-        known.stun = None
-        known.cycles += 1
         wrong = self.of(self._vantages[vantage_id]) != AS_CONFIGURED
+        known.cycles += 1
         unknown = known.echo is None if self.checked else not known.answered
+        if not out_of_turn:
+            known.stun = None
+            if wrong:
+                known.echo = None
         if unknown or wrong or known.cycles >= self._settings.every:
             await self.ask(vantage_id)
 
     async def ask(self, vantage_id: str) -> None:
-        """Ask where this vantage's packets come out; without an answer nothing is known."""
+        """Ask where this vantage's packets come out. Without an answer nothing is known, but that
+        they came from elsewhere in this cycle."""
         if not self._settings.echo:
             return
         known = self._exits[vantage_id]
+        before, known.echo = known.echo, None
         known.cycles = 0
-        known.echo = None
         for url in self._settings.echo:
             address = await self._ask(vantage_id, url)
             known.answered = bool(address)
             known.echo = self._place(address)
             if known.echo is not None or (known.answered and not self.checked):
                 break
+        wrong = self._differs(self._vantages[vantage_id], before) != AS_CONFIGURED
+        if wrong and not known.answered:
+            known.echo = before
 
     def heard(self, vantage_id: str, address: str) -> None:
         """A server said in passing that the vantage's packets come from this address."""
         place = self._place(address)
         if place is not None:
             self._exits[vantage_id].stun = place
+
+    def _differs(self, vantage: VantagePoint, place: ExitLocation | None) -> ExitMismatch:
+        if place is None:
+            return AS_CONFIGURED
+        return compare(vantage, place, self._watched, self._settings.siblings)
 
     def _place(self, address: str) -> ExitLocation | None:
         """Where an address is; None when there is no address, or no file knows it."""

@@ -16,7 +16,7 @@ from monitor.analysis.verdict import Evidence, State, VantageState, Verdict
 from monitor.app.cycle_job import measure_and_judge
 from monitor.app.cycle_runners import cycle_runner
 from monitor.budget.budget import Effort
-from monitor.config.settings import Settings
+from monitor.config.settings import Settings, VantageCheckSettings
 from monitor.judging.judge_cycle import judge_cycle
 from monitor.measuring.controls import Controls, LocalControls
 from monitor.measuring.cycle import CycleRunner
@@ -54,6 +54,7 @@ from tests.lab import ntp as lab_ntp
 from tests.lab import stun as lab_stun
 from tests.lab.certificates import authority
 from tests.worlds.build import START, case, dns, http, look, tcp, tls
+from tests.worlds.mmdb import country, write_mmdb
 from tests.worlds.scripted_quic import quic_site
 
 LOOP = VirtualClockLoop
@@ -746,3 +747,26 @@ async def test_nothing_is_asked_over_udp_where_no_calls_are_tested() -> None:
         share=0.0
     )
     assert asked_over_udp(cycle) == {}
+
+
+async def test_a_vpn_that_is_on_accuses_nobody_in_cycles_out_of_turn(tmp_path: Path) -> None:
+    """The scheduled cycle hears of it from a server for calls. A cycle for X alone asks none, and
+    what the VPN's country blocks would be a block of the vantage's own."""
+    world = CallsWorld()
+    world.own.peer(ADDRESS["x.com"], 443, Peer(tls=reset_by_peer()))
+    check = VantageCheckSettings(mmdb=_two_countries(tmp_path))
+    settings = msgspec.structs.replace(world.settings, vantage_check=check)
+    async with Probers(
+        settings, now=now, make_network=lambda vantage: world.networks[vantage.id]
+    ) as probers:
+        controls = LocalControls(probers, world.controls)
+        runner = CycleRunner(settings, probers, controls, random.Random(1))
+        for effort in (Effort.WHOLE, Effort.OUT_OF_TURN, Effort.OUT_OF_TURN):
+            cycle = await measure_and_judge(runner, world.field.id, effort, ("x",))
+            assert cycle.health.rule_id == "vantage.elsewhere"
+            assert rules(cycle)["https://x.com/"] == "vantage.elsewhere"
+
+
+def _two_countries(folder: Path) -> tuple[str, ...]:
+    countries = {"198.51.100.0/24": country("NL"), "203.0.113.0/24": country("PK")}
+    return (str(write_mmdb(folder / "countries.mmdb", countries)),)

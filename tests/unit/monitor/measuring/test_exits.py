@@ -146,13 +146,37 @@ async def test_a_wrong_exit_is_asked_after_in_every_cycle(files: Sequence[str]) 
     assert told.of(FIELD) == AS_CONFIGURED
 
 
-async def test_what_no_server_tells_any_more_is_not_known(files: Sequence[str]) -> None:
-    """A vantage that went offline is not elsewhere."""
+async def test_what_no_server_tells_any_more_is_not_known_in_the_next_cycle(
+    files: Sequence[str],
+) -> None:
+    """A vantage that went offline is not elsewhere. Until then silence does not bring it home."""
     servers = Servers(**{URL: ABROAD})
     told = exits(files, servers)
     await told.begin(FIELD.id)
     servers.answers[URL] = ""
     await told.ask(FIELD.id)
+    assert told.of(FIELD).country == "NL"
+    await told.begin(FIELD.id)
+    assert told.of(FIELD) == AS_CONFIGURED
+
+
+@pytest.mark.parametrize("echo", [(), (URL,)], ids=["STUN alone", "with an echo server"])
+async def test_a_cycle_out_of_turn_does_not_forget_a_wrong_exit(
+    files: Sequence[str], echo: tuple[str, ...]
+) -> None:
+    """It tests nobody's calls, so no server over UDP says where it is, and the bytes to ask others
+    may be spent. What a VPN's country blocks was held against the vantage's own."""
+    servers = Servers(**{URL: ""})
+    told = exits(files, servers, echo=echo)
+    await told.begin(FIELD.id)
+    told.heard(FIELD.id, ABROAD)
+    for _ in range(3):
+        await told.begin(FIELD.id, out_of_turn=True)
+        assert told.of(FIELD).country == "NL"
+        await told.ask(FIELD.id)
+        assert told.of(FIELD).country == "NL"
+    servers.answers[URL] = HOME
+    await told.begin(FIELD.id, out_of_turn=bool(echo))
     assert told.of(FIELD) == AS_CONFIGURED
 
 
