@@ -205,8 +205,10 @@ class _CycleSteps:
         references = first + over_udp + tests.checkups.measurements
         checks: tuple[ControlState, ...] = ()
         reached = [m for one in endpoints for m in one.attempts if m.reached]
-        if any(suspicious(one.attempts[-1], early.families) for one in endpoints):
+        failing = any(suspicious(one.attempts[-1], early.families) for one in endpoints)
+        if failing or self._probers.exits.doubtful(self._vantage):
             await self._probers.exits.ask(self._vantage.id)
+        if failing:
             whole = self._asks_for_all_references(endpoints, early)
             references += await self._measure_references_again(first, whole=whole)
             checks = await self._check_controls(endpoints)

@@ -38,6 +38,8 @@ class _Exit(msgspec.Struct, kw_only=True):
     """From the servers that are asked for it, over verified HTTPS."""
     stun: ExitLocation | None = None
     """From STUN servers, which tell it in passing over UDP, in the last scheduled cycle."""
+    doubtful: bool = False
+    """Whether they named another country or network than `echo`, which is the configured one."""
 
 
 class Exits:
@@ -59,6 +61,11 @@ class Exits:
         known = self._exits[vantage.id]
         return self._differs(vantage, known.echo or known.stun)
 
+    def doubtful(self, vantage: VantagePoint) -> bool:
+        """Whether a server over UDP said that its packets come from elsewhere since an echo server,
+        which is believed rather, said where they should."""
+        return self._exits[vantage.id].doubtful
+
     async def begin(self, vantage_id: str, *, out_of_turn: bool = False) -> None:
         """A cycle of this vantage begins: ask where its packets come out, if it is time.
 
@@ -70,7 +77,7 @@ class Exits:
         known.cycles += 1
         unknown = known.echo is None if self.checked else not known.answered
         if not out_of_turn:
-            known.stun = None
+            known.stun, known.doubtful = None, False
             if wrong:
                 known.echo = None
         if unknown or wrong or known.cycles >= self._settings.every:
@@ -82,7 +89,7 @@ class Exits:
         if not self._settings.echo:
             return
         known = self._exits[vantage_id]
-        before, known.echo = known.echo, None
+        before, known.echo, known.doubtful = known.echo, None, False
         known.cycles = 0
         for url in self._settings.echo:
             address = await self._ask(vantage_id, url)
@@ -96,9 +103,13 @@ class Exits:
 
     def heard(self, vantage_id: str, address: str) -> None:
         """A server said in passing that the vantage's packets come from this address."""
-        place = self._place(address)
+        place, known = self._place(address), self._exits[vantage_id]
         if place is not None:
-            self._exits[vantage_id].stun = place
+            vantage = self._vantages[vantage_id]
+            elsewhere = self._differs(vantage, place) != AS_CONFIGURED
+            believed = known.echo is not None and self.of(vantage) == AS_CONFIGURED
+            known.doubtful |= elsewhere and believed
+            known.stun = place
 
     def _differs(self, vantage: VantagePoint, place: ExitLocation | None) -> ExitMismatch:
         if place is None:

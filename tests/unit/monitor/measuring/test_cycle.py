@@ -767,6 +767,38 @@ async def test_a_vpn_that_is_on_accuses_nobody_in_cycles_out_of_turn(tmp_path: P
             assert rules(cycle)["https://x.com/"] == "vantage.elsewhere"
 
 
+async def test_a_vpn_that_a_server_for_calls_sees_is_asked_after_at_once(tmp_path: Path) -> None:
+    """Though nothing fails, and the echo server was asked a moment ago: what works through the VPN
+    would end a block."""
+    world = CallsWorld()
+    settings = msgspec.structs.replace(
+        world.settings,
+        probe=msgspec.structs.replace(
+            world.settings.probe,
+            bogon_allow=(*world.settings.probe.bogon_allow, "198.51.100.0/24"),
+        ),
+        vantage_check=VantageCheckSettings(
+            mmdb=_two_countries(tmp_path), echo=(f"https://{ECHO}/",)
+        ),
+    )
+    world.own.resolver(RESOLVER).answers(ECHO, "A", DnsReply(addresses=("203.0.113.70",)))
+    found = []
+    async with Probers(
+        settings, now=now, make_network=lambda vantage: world.networks[vantage.id]
+    ) as probers:
+        runner = CycleRunner(
+            settings, probers, LocalControls(probers, world.controls), random.Random(1)
+        )
+        for exit_address in ("203.0.113.7", "198.51.100.7"):
+            body = f"HTTP/1.1 200 OK\r\nContent-Length: {len(exit_address)}\r\n\r\n{exit_address}"
+            world.own.peer("203.0.113.70", 443, Peer(replies=(body.encode(),)))
+            found.append((await measure_and_judge(runner, world.field.id)).health.rule_id)
+    assert found == ["vantage.ok", "vantage.elsewhere"]
+
+
+ECHO = "echo.example"
+
+
 def _two_countries(folder: Path) -> tuple[str, ...]:
     countries = {"198.51.100.0/24": country("NL"), "203.0.113.0/24": country("PK")}
     return (str(write_mmdb(folder / "countries.mmdb", countries)),)

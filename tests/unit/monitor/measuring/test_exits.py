@@ -180,6 +180,27 @@ async def test_a_cycle_out_of_turn_does_not_forget_a_wrong_exit(
     assert told.of(FIELD) == AS_CONFIGURED
 
 
+async def test_a_stun_answer_from_elsewhere_makes_an_old_echo_doubtful(
+    files: Sequence[str],
+) -> None:
+    """Echo servers are asked every so many cycles. A VPN turned on in between was told by STUN at
+    once, and the vantage measured the VPN for an hour: an open platform ended its block."""
+    servers = Servers()
+    told = exits(files, servers)
+    await told.begin(FIELD.id)
+    assert not told.doubtful(FIELD)
+    told.heard(FIELD.id, ABROAD)
+    assert told.doubtful(FIELD)
+    servers.answers[URL] = ABROAD
+    await told.ask(FIELD.id)
+    assert (told.of(FIELD).country, told.doubtful(FIELD)) == ("NL", False)
+    servers.answers[URL] = HOME
+    await told.begin(FIELD.id)
+    told.heard(FIELD.id, ABROAD)
+    await told.ask(FIELD.id)
+    assert (told.of(FIELD), told.doubtful(FIELD)) == (AS_CONFIGURED, False)
+
+
 async def test_stun_tells_where_no_server_is_asked_and_only_for_its_cycle(
     files: Sequence[str],
 ) -> None:
