@@ -57,7 +57,7 @@ from monitor.analysis.events.settings import EventSettings
 from monitor.analysis.events.shared_map import SharedMap
 from monitor.analysis.events.stream import Run, Stream, observe, stream_of
 from monitor.analysis.events.stretches import meet, onset_of
-from monitor.analysis.events.support import Support, support_of
+from monitor.analysis.events.support import Support, is_settled, support_of
 from monitor.analysis.trust import Network
 from monitor.analysis.verdict import EVIDENCE_ORDER, Evidence, PlatformVerdict
 
@@ -375,15 +375,16 @@ def _known_to_be_back(
     event: Event, streams: Sequence[Stream], now: datetime, settings: EventSettings
 ) -> EventState:
     """The state of an event that comes back. What was confirmed is believed to be back at the first
-    sign, but for agents: one of them alone must not bring a confirmed block back. What had ended is
-    so only where it was."""
+    sign that may confirm; of agents not by one of them alone. What had ended is believed so only
+    where it was."""
     measuring = _measuring(streams, now, settings)
     support = support_of(measuring, now, settings)
     short = support is not None and support.weight < settings.agreement
     affected = [status for status in event.networks if status.affected]
     known = {one.key for one in affected if one.confirmed} or {one.key for one in affected}
-    elsewhere = not event.active and known.isdisjoint(one.key for one in measuring if one.suspected)
-    doubtful = event.confirmed_at is None or short or elsewhere
+    shown = {one.key for one in measuring if one.suspected and is_settled(one)}
+    elsewhere = not event.active and known.isdisjoint(shown)
+    doubtful = event.confirmed_at is None or short or elsewhere or not shown
     return EventState.SUSPECTED if doubtful else EventState.CONFIRMED
 
 

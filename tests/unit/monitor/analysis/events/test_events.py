@@ -823,6 +823,29 @@ def test_a_block_that_ended_is_known_to_be_back_only_where_it_was(
     assert told(cycles(by_vantage({"ptcl": ptcl, "zong": zong}))).only.state is state
 
 
+@pytest.mark.parametrize(
+    ("rule_id", "state", "method"),
+    [
+        ("partial.addresses", State.PARTIAL, "tcp.timeout"),
+        ("control.absent", State.BLOCKED, "tls.certificate"),
+    ],
+)
+def test_what_never_confirms_brings_no_ended_block_back(
+    rule_id: str, state: State, method: str
+) -> None:
+    """A server that died, or a certificate that lapsed while no control could be asked, was within
+    three days of a block's end that block, certainly back."""
+    weak: dict[str, object] = {"rule_id": rule_id, "state": state}
+    weak |= dict(zip(("method", "sub_method"), method.split("."), strict=True))
+    block = cycles(by_vantage({"ptcl": ".BBB" + "." * 20}))
+    signs = [msgspec.structs.replace(verdict("w", cycle), **weak) for cycle in range(24, 80)]
+    silence = [verdict("?", cycle) for cycle in range(60, 70)]
+    for after in (signs[:36], [*signs[:36], *silence, *signs[46:]]):
+        event = told([*block, *after]).only
+        assert (event.reopened, event.state) == (1, EventState.SUSPECTED)
+        assert not event.sure
+
+
 def test_a_block_that_nobody_saw_for_weeks_is_not_known_to_go_on() -> None:
     """The vantage returns two months later with one weak sign, which opens nothing."""
     story = {"ptcl": ".BBB" + " " * (60 * DAY) + "w", "zong": HOURLY * 60 + "....."}
