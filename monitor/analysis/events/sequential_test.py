@@ -496,7 +496,7 @@ def _cleared(state: Detector, reading: Reading, settings: DetectorSettings) -> D
     if score == 0.0 and state.phase in (Phase.SUSPICIOUS, Phase.SUSPECTED):
         over = {"end_earliest": state.accused_since, "end_latest": open_since}
         if state.sent:
-            carried += state.sent + math.log(ACTS)
+            carried = max(carried, carried + state.sent + math.log(ACTS))
     return _with(
         state,
         phase=state.phase if score > 0.0 else Phase.CLEAR,

@@ -325,6 +325,15 @@ def test_what_nobody_has_to_send_adds_up_to_nothing(letter: str) -> None:
     assert told(WEEK + f"{letter}....." * 4).phase in (Phase.CLEAR, Phase.SUSPICIOUS)
 
 
+def test_a_run_that_weighed_next_to_nothing_takes_nothing_from_the_next() -> None:
+    """As one in an outage, which came to nothing: the next one began below zero."""
+    seen = Detector()
+    for reading in readings("ds.s", FAST):
+        seen = update(seen, reading, DEFAULTS)
+        assert seen.score >= 0.0
+        assert seen.carried >= 0.0
+
+
 def test_half_of_the_connections_reset_for_five_minutes_is_decisive() -> None:
     """Two counts of connections confirm, five minutes apart."""
     assert phases(f"{WEEK}hh")[-2:] == [Phase.SUSPECTED, Phase.BLOCKED]
