@@ -28,10 +28,12 @@ follow-ups ruled out lasting faults: two confirm. Not so where one owner's addre
 beside others that answer: now and then a route is dead for these alone, so that such a block must
 outlast most dead routes. A better grade than all before it in the run adds at least the difference
 in weight. Silence, and resolvers that lead astray, never confirm alone unless they are conclusive:
-a dead route or cache lasts for days, and repetition tells nothing of it (docs/adr/0034). If the
-control recently saw an outage, an accusation may be part of that outage, and weighs as a repeated
-one; a conclusive one as what chance shows amid an outage in part (docs/adr/0067). So do false
-certificates at a site that opened TLS lately: what shows it on other hosts may be lost for once.
+a dead route or cache lasts for days, and repetition tells nothing of it (docs/adr/0034). Nor do
+they help a brief fault to: only readings that confirm alone add up to certainty, or one more that
+is conclusive. If the control recently saw an outage, an accusation may be part of that outage, and
+weighs as a repeated one; a conclusive one as what chance shows amid an outage in part
+(docs/adr/0067). So do false certificates at a site that opened TLS lately: what shows it on other
+hosts may be lost for once.
 
 **Interference that comes and goes.** A censor that acts for seconds in each minute is found open by
 most readings, and each run of accusations comes to nothing. Against such a block a clearing reading
@@ -314,6 +316,10 @@ class Detector(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """`until` of the first clearing reading since the last accusing one."""
     best: float = 0.0
     """The highest weight of one reading of the run."""
+    own: float = 0.0
+    """Nats of the run from readings that confirm without another vantage, of the last hour."""
+    own_at: datetime | None = None
+    """Of the last such reading."""
     conclusive: int = 0
     wrong: float = 0.0
     """Accusations of the run that count as wrong if it comes to nothing; repeats within an episode
@@ -431,6 +437,7 @@ def _accused(state: Detector, reading: Reading, settings: DetectorSettings) -> D
             wrong=0.0,
             wrong_strong=0.0,
             sent=0.0,
+            own=0.0,
             carried=_carried(state, reading.at),
         )
     elif state.open_since is not None:
@@ -443,14 +450,18 @@ def _accused(state: Detector, reading: Reading, settings: DetectorSettings) -> D
     if reading.forged:
         opened = settings.opened.same(_seconds(state.opened_at, reading.at))
         most = min(most, _weighed(opened, alone))
-    score = state.score
-    if reading.strong or not settings.decided:
-        score += min(_gain(state, reading, same, alone), most)
+    counts = reading.strong or not settings.decided
+    gain = min(_gain(state, reading, same, alone), most) if counts else 0.0
     sent = reading.strong and reading.persistence in (Persistence.NONE, Persistence.BRIEF)
-    if sent and not state.sent:
-        score += state.carried
-    if not reading.alone:
-        score = min(score, max(state.score, settings.confirm_at - SHORT))
+    carried = state.carried if sent and not state.sent else 0.0
+    score, own = state.score + gain + carried, _own(state, reading.at, settings)
+    limit = max(state.score, settings.confirm_at - SHORT)
+    if reading.alone and counts:
+        # The first of them is no repeat of what another vantage must confirm.
+        own += carried + (gain if own else min(alone, most))
+        limit = max(limit, own)
+    if not (reading.alone and (reading.conclusive or own >= settings.confirm_at)):
+        score = min(score, limit)
     fresh = 0.0 if reading.conclusive else (1.0 - same) * (1.0 - outage)
     return _with(
         state,
@@ -458,6 +469,8 @@ def _accused(state: Detector, reading: Reading, settings: DetectorSettings) -> D
         score=score,
         sent=max(state.sent, min(alone, most)) if sent else state.sent,
         sent_at=reading.at if sent else state.sent_at,
+        own=own,
+        own_at=reading.at if reading.alone else state.own_at,
         accused_at=reading.at,
         accused_since=reading.since or reading.at,
         open_since=None,
@@ -486,7 +499,9 @@ def _accused_again(state: Detector, reading: Reading, settings: DetectorSettings
 def _cleared(state: Detector, reading: Reading, settings: DetectorSettings) -> Detector:
     if state.blocked:
         return _cleared_again(state, reading, settings)
-    score = 0.0 if settings.decided else max(0.0, state.score + reading.llr)
+    score, own = (
+        0.0 if settings.decided else max(0.0, one + reading.llr) for one in (state.score, state.own)
+    )
     open_since = state.open_since or reading.until or reading.at
     wrong = strong = 0.0
     carried = max(0.0, state.carried + math.log(1.0 - ACTS))
@@ -504,6 +519,7 @@ def _cleared(state: Detector, reading: Reading, settings: DetectorSettings) -> D
         cleared_at=reading.at,
         cleared_since=reading.since or reading.at,
         open_since=open_since,
+        own=own,
         carried=carried,
         baseline=_learned(state.baseline, settings, right=1.0, wrong=wrong, strong=strong),
         **over,
@@ -535,6 +551,12 @@ def _cleared_again(state: Detector, reading: Reading, settings: DetectorSettings
 def _carried(state: Detector, at: datetime) -> float:
     """What runs of the last hour add to one that begins now."""
     return state.carried if _seconds(state.sent_at, at) <= CARRIED else 0.0
+
+
+def _own(state: Detector, at: datetime, settings: DetectorSettings) -> float:
+    """What readings of the last hour that confirm without another vantage add up to."""
+    recent = _seconds(state.own_at, at) <= max(CARRIED, settings.gap)
+    return state.own if recent else 0.0
 
 
 def _phase(state: Detector, score: float, settings: DetectorSettings) -> Phase:
@@ -615,6 +637,7 @@ def _faded(state: Detector, at: datetime, settings: DetectorSettings) -> Detecto
         return state
     keep = 0.5 ** ((silent - settings.gap) / settings.gap)
     score, end_score = state.score * keep, state.end_score * keep
+    state = _with(state, own=state.own * keep)
     if silent > settings.forget_after and (state.blocked or state.phase is Phase.SUSPECTED):
         return _with(state, phase=Phase.UNKNOWN, score=0.0, end_score=0.0)
     if state.blocked:

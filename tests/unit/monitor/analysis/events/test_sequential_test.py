@@ -288,6 +288,19 @@ def test_attack_a_fault_without_an_end_is_not_confirmed_alone(letter: str) -> No
     assert told(WEEK + day + "." * 12).phase is Phase.CLEAR
 
 
+@pytest.mark.parametrize("letter", ["w", "S", "j", "a", "D", "H", "c", "U", "W", "q"])
+def test_attack_a_fault_without_an_end_lends_a_short_one_nothing(letter: str) -> None:
+    """A firewall that lets no call through, or a dead route, held the score just below certainty
+    for weeks, and one server that was restarted confirmed. It takes as much as without them."""
+    standing = WEEK + letter * 288
+    assert told(standing + "ss").phase is Phase.SUSPECTED
+    assert told(standing + "r" * 12).phase is Phase.SUSPECTED
+    assert told(standing + "t" * 12).phase is Phase.SUSPECTED
+    assert told(standing + f"s{letter * 288}s{letter * 288}s").phase is Phase.SUSPECTED
+    assert told(standing + "s" * 8).phase is Phase.BLOCKED
+    assert told(standing + "CC").phase is Phase.BLOCKED
+
+
 def test_one_network_does_not_alarm_for_the_weak_now_and_then() -> None:
     """One weak reading an hour, ok ones between, is never more than suspicious."""
     assert set(phases(("." * 11 + "w") * 100)) <= {Phase.CLEAR, Phase.SUSPICIOUS}
