@@ -672,6 +672,14 @@ def _untold(verdict: PlatformVerdict) -> bool:
     return verdict.sub_method in _UNTOLD or (doubtful and method in _UNTOLD_WEAK)
 
 
+def _for_ever(function: FunctionVerdict) -> bool:
+    """Whether a function shows weakly what a fault without an end does, or is perhaps slow: beside
+    strong evidence on another one it makes no second function."""
+    method = f"{function.method}.{function.sub_method}"
+    mere = method in _UNTOLD_WEAK or function.method == "throttling"
+    return function.evidence is Evidence.WEAK and mere
+
+
 def _persistence(verdict: PlatformVerdict) -> Persistence:
     if verdict.evidence is Evidence.CONCLUSIVE:
         silent = f"{verdict.method}.{verdict.sub_method}" in _SILENT
@@ -679,7 +687,10 @@ def _persistence(verdict: PlatformVerdict) -> Persistence:
         return Persistence.ROUTE if silent and alone else Persistence.NONE
     if verdict.state is State.THROTTLED:
         return Persistence.SLOW
-    if sum(function.state in ACCUSED for function in verdict.functions) == 1:
+    accused = [one for one in verdict.functions if one.state in ACCUSED]
+    if verdict.evidence in STRONG:
+        accused = [one for one in accused if not _for_ever(one)]
+    if len(accused) == 1:
         return Persistence.NARROW
     if verdict.method == "throttling":
         return Persistence.SLOW

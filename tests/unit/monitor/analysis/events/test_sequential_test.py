@@ -161,6 +161,40 @@ def test_verdicts_accuse_clear_or_neither(
     assert reading.control_failed is (letter == "d")
 
 
+@pytest.mark.parametrize(
+    "beside",
+    [
+        FunctionVerdict(
+            function="calls",
+            core=False,
+            state=State.BLOCKED,
+            method="udp",
+            sub_method="stun",
+            evidence=Evidence.WEAK,
+        ),
+        FunctionVerdict(
+            function="video",
+            core=False,
+            state=State.THROTTLED,
+            method="throttling",
+            sub_method="rate",
+            evidence=Evidence.WEAK,
+        ),
+    ],
+    ids=["calls", "video"],
+)
+def test_a_fault_without_an_end_is_no_second_function(beside: FunctionVerdict) -> None:
+    """A firewall at home, or a function that is perhaps slow, made of one server's fault one of
+    several functions, which confirms within minutes."""
+    one = verdict("o", START)
+    both = msgspec.structs.replace(one, functions=(*one.functions, beside))
+    assert reading_of(both).persistence is Persistence.NARROW
+    assert reading_of(both).llr == reading_of(one).llr
+    sure = msgspec.structs.replace(beside, evidence=Evidence.STRONG)
+    several = msgspec.structs.replace(one, functions=(*one.functions, sure))
+    assert reading_of(several).persistence is Persistence.BRIEF
+
+
 def test_better_evidence_weighs_more() -> None:
     """Weak, strong and conclusive readings rise in weight; two functions weigh more than one."""
     weak, one, strong, conclusive = (reading_of(verdict(x, START)).llr for x in "wosC")
