@@ -213,7 +213,7 @@ def observe(stream: Stream, verdict: PlatformVerdict, settings: DetectorSettings
         pace = pace.reported(verdict.started_at, settings.base_interval)
     settings = stream.settings(settings)
     detector = update(stream.detector, reading, settings)
-    accuses = detector.onset_latest is not None and verdict.state in ACCUSED
+    accuses = detector.onset_latest is not None and reading.kind is Kind.ACCUSES
     clears = verdict.state is State.OK and detector is not stream.detector
     run = stream.run
     if accuses:
@@ -295,9 +295,20 @@ def _open(verdict: PlatformVerdict) -> dict[str, datetime]:
     return dict.fromkeys(names, verdict.since)
 
 
+def _counted(verdict: PlatformVerdict) -> list[FunctionVerdict]:
+    """Its functions that are accused, without those that are perhaps slow: weak evidence of that
+    is never an event, and is in none."""
+    return [
+        one
+        for one in verdict.functions
+        if one.state in ACCUSED
+        and not (one.method == "throttling" and one.evidence is Evidence.WEAK)
+    ]
+
+
 def _accused(verdict: PlatformVerdict) -> Iterator[str]:
     """What an accusing verdict accuses, by the names of `_open`."""
-    functions = [function for function in verdict.functions if function.state in ACCUSED]
+    functions = _counted(verdict)
     core = [function for function in functions if function.core]
     for function in functions if verdict.state is State.DEGRADED else core or functions:
         if function.sub_method in _FORMS and "hello" in function.tested:
@@ -320,8 +331,8 @@ def _last_open(stream: Stream, detector: Detector, verdict: PlatformVerdict) -> 
 def _stalls(verdict: PlatformVerdict) -> Iterator[str]:
     """After about how many bytes transfers stall, as `throttling.stall_16k`: in powers of two, for
     one censor's count differs a little from one connection to the next."""
-    for function in verdict.functions:
-        if function.state in ACCUSED and function.stalled_after:
+    for function in _counted(verdict):
+        if function.stalled_after:
             kilobytes = 2 ** max(0, round(math.log2(function.stalled_after / 1024)))
             yield f"throttling.stall_{kilobytes}k"
 
@@ -340,9 +351,7 @@ def _run(stream: Stream, detector: Detector, verdict: PlatformVerdict) -> Run:
         measurement=verdict.measurement,
         last=verdict.since,
         methods=methods,
-        functions=tuple(
-            sorted(n for r in verdict.functions if r.state in ACCUSED for n in r.names)
-        ),
+        functions=tuple(sorted(name for one in _counted(verdict) for name in one.names)),
         accused=tuple(_accused(verdict)),
         evidence=verdict.evidence,
         scope=_SCOPES.get(verdict.state, Scope.FULL),

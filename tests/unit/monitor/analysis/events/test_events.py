@@ -222,6 +222,40 @@ def test_an_event_says_after_how_many_bytes_transfers_stall() -> None:
     assert told([*frozen, *more]).only.methods[-1] == "throttling.stall_64k"
 
 
+def test_what_no_event_counts_is_in_no_event() -> None:
+    """Videos are slow by weak evidence while the site is blocked, and afterwards: the block has
+    neither their method nor their function, and does not go on."""
+    slow = FunctionVerdict(
+        function="video",
+        core=True,
+        state=State.THROTTLED,
+        method="throttling",
+        sub_method="rate",
+        evidence=Evidence.WEAK,
+    )
+    seen = [verdict(".", 0)]
+    for cycle in range(1, 4):
+        blocked = verdict("B", cycle)
+        seen.append(msgspec.structs.replace(blocked, functions=(*blocked.functions, slow)))
+    event = told(seen).only
+    assert (event.methods, event.functions) == (("tls.reset",), ("api", "web"))
+    for cycle in range(4, 8):
+        open_again = verdict(".", cycle)
+        seen.append(
+            msgspec.structs.replace(
+                open_again,
+                state=State.THROTTLED,
+                method="throttling",
+                sub_method="rate",
+                evidence=Evidence.WEAK,
+                functions=(*open_again.functions, slow),
+            )
+        )
+    after = told(seen).only
+    assert (after.methods, after.functions) == (event.methods, event.functions)
+    assert after.networks == event.networks
+
+
 def test_opening_tells_who_how_and_when() -> None:
     """A new event names network, method, functions, evidence and the bounds of its onset."""
     event = tell(ptcl="..B").only
