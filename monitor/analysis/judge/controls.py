@@ -13,7 +13,8 @@ are *unsettled*.
 
 A control behind a censor of its own says nothing: another name is answered there. Nor does one
 whose own addresses fail while it is answered at those that fail here: what is down near the control
-explains nothing, and nobody can tell that it works there as a whole.
+explains nothing, and nobody can tell that it works there as a whole. Nor one that failed over IPv6
+alone and did not try IPv4, as in turns to save bytes.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -231,7 +232,10 @@ def _counts(case: Case, control: Summary) -> bool:
         return False
     if _works(control) or _only_too_late(control, health):
         return True
-    outcome = best(usable(control.outcomes, health.families))
+    outcomes = usable(control.outcomes, health.families)
+    if any(one.family == "ipv4" and not one.failure and one.layer is Layer.DNS for one in outcomes):
+        return False  # it tried IPv6 alone
+    outcome = best(outcomes)
     if outcome is None:
         return False
     if _got_response(control):

@@ -100,6 +100,21 @@ def test_a_lossy_controls_timeout_does_not_say_down() -> None:
     assert verdict.rule_id == "control.dead"
 
 
+def test_a_control_that_tried_ipv6_alone_does_not_say_down() -> None:
+    """Where its bytes run short it measures one family in turn. Its dead route over IPv6 made of
+    each block an outage, or weak evidence."""
+    both = {name: health(families=("ipv4", "ipv6")) for name in ("ctl-fra", "ctl-ams")}
+    in_turn = control(dns(), V6_DNS, tcp("generic_timeout_error", address=V6), reached=False)
+    alone = judge(failing(*RESET, controls=(in_turn,), control_health=both))
+    assert alone.rule_id == "control.dead"
+    beside = control(*WELL, vantage="ctl-ams")
+    verdict = judge(failing(*RESET, controls=(in_turn, beside), control_health=both))
+    assert (verdict.rule_id, verdict.evidence) == ("tls.reset", Evidence.STRONG)
+    over_both = control(dns(), V6_DNS, tcp("connection_refused"), *in_turn.observations[2:])
+    down = msgspec.structs.replace(over_both, reached=False)
+    assert judge(failing(*RESET, controls=(down,), control_health=both)).state is State.DOWN
+
+
 def test_an_old_ok_is_no_control() -> None:
     """A control measurement that began before the failure ended is stale by however little."""
     failed = look(*RESET)
