@@ -69,7 +69,9 @@ class Controls(msgspec.Struct, frozen=True, kw_only=True):
     unstable: bool = False
     """A control failed after a failure here, whatever it found later: the endpoint is unstable."""
     slowest_answer: float = 0.0
-    """Longest wait of a working control for an answer, in seconds."""
+    """Longest wait of a working control for a connection or a greeting, in seconds."""
+    slowest_page: float = 0.0
+    """The same for a page."""
     outvoted: tuple[Summary, ...] = ()
     """Controls that say the opposite of those that count."""
     unsettled: bool = False
@@ -123,6 +125,7 @@ def controls_for(case: Case, compared: Sequence[Summary]) -> Controls:
         failing=failing,
         unstable=not all(works.values()),
         slowest_answer=max(map(_slowest, working), default=0.0),
+        slowest_page=max(map(_slowest_page, working), default=0.0),
     )
     if all(case.trust.is_own(vantage) for vantage in latest):
         return found
@@ -170,6 +173,11 @@ def _slowest(control: Summary) -> float:
     last_hop = control.last_hop
     waits = [o.duration for o in (*last_hop.tcp, *last_hop.tls, *last_hop.app) if o.failure is None]
     return max(waits, default=0.0)
+
+
+def _slowest_page(control: Summary) -> float:
+    page = control.last_hop.http
+    return 0.0 if page is None or page.failure else page.duration
 
 
 def reached_at(control: Summary) -> dict[str, bool]:

@@ -53,7 +53,7 @@ from monitor.analysis.verdict import EVIDENCE_ORDER, Evidence, VantageState
 from probes.catalog.endpoint_kinds import EndpointKind
 from probes.catalog.endpoint_text import parse_endpoint
 from probes.failure_strings import Failure
-from probes.measurement import LEGAL_REASONS, Layer
+from probes.measurement import LEGAL_REASONS, Layer, Observation
 
 INJECTION: Sign = (Layer.DNS, "injection")
 BOGON: Sign = (Layer.DNS, "bogon")
@@ -142,11 +142,17 @@ def _asked(controls: Controls) -> Sequence[Summary]:
 
 def _slow_at_control(found: Finding, controls: Controls) -> bool:
     """Whether a timeout here may be a slow answer, since one was slow at a control too."""
-    if found.sign is None or found.sign[1] != TIMEOUT or found.sign[0] not in _DIALLED:
+    if found.sign is None or found.sign[1] != TIMEOUT:
         return False
     last_hop = found.summary.last_hop
-    waited = [o.duration for o in (*last_hop.tcp, *last_hop.tls, *last_hop.app) if o.failure]
-    return bool(waited) and controls.slowest_answer > max(SLOW, SLOW_SHARE * max(waited))
+    tried: Sequence[Observation] = ()
+    slowest = controls.slowest_answer
+    if found.sign[0] in _DIALLED:
+        tried = (*last_hop.tcp, *last_hop.tls, *last_hop.app)
+    elif found.sign[0] is Layer.HTTP and last_hop.http is not None:
+        tried, slowest = (last_hop.http,), controls.slowest_page
+    waited = [o.duration for o in tried if o.failure]
+    return bool(waited) and slowest > max(SLOW, SLOW_SHARE * max(waited))
 
 
 def _with_follow_ups(

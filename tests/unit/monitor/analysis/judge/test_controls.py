@@ -151,6 +151,16 @@ def test_silence_where_the_control_waited_long_is_weak(took: float, evidence: Ev
     assert (verdict.rule_id, verdict.evidence) == ("tls.timeout", evidence)
 
 
+@pytest.mark.parametrize(("took", "evidence"), [(0.6, Evidence.STRONG), (7.0, Evidence.WEAK)])
+def test_a_page_that_the_control_waited_long_for_is_weak(took: float, evidence: Evidence) -> None:
+    """A platform that is overloaded takes seconds for everybody: here they were a few too many."""
+    silent = msgspec.structs.replace(http("generic_timeout_error"), status=0, duration=10.0)
+    page = msgspec.structs.replace(http(), duration=took)
+    controls = (control(dns(), tcp(), tls(), page),)
+    verdict = judge(case(*repeated(dns(), tcp(), tls(), silent, times=4), controls=controls))
+    assert (verdict.rule_id, verdict.evidence) == ("http.timeout", evidence)
+
+
 def same_address(*observations: AnyObservation) -> tuple[AnyObservation, ...]:
     """What a control met at the address that failed here."""
     return tuple(
