@@ -1,6 +1,7 @@
 """When and why an event of a block is confirmed, and for how long it stays so.
 
-An event is confirmed where one network is certain by itself, or several are found blocked together.
+An event is confirmed where one network is certain by itself, or several are found blocked together,
+in a function at least that they have in common.
 Networks that join later add to it only once they are certain themselves: else silence on a dead
 route, which confirms nothing alone, would keep an event confirmed whose block is over everywhere
 else.
@@ -30,24 +31,49 @@ class Grounds(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def grounds_of(streams: Sequence[Stream], now: datetime, settings: EventSettings) -> Grounds:
-    """Why an event of these vantages is certain at `now` (UTC). Silent ones have no say."""
+    """Why an event of these vantages is certain at `now` (UTC). Silent ones have no say.
+
+    Vantages support each other where they find the same function blocked. Of different functions
+    they may show different faults, each of which may last for weeks.
+    """
     accusing = [
         stream
         for stream in streams
         if stream.suspected and stream.observed(now, settings.detector) and is_settled(stream)
     ]
-    if settings.trust.total((stream.voice for stream in accusing), now) < settings.agreement:
+    blocked, certain = set[Network](), set[Network]()
+    for together in _by_function(accusing, settings):
+        weight = settings.trust.total((stream.voice for stream in together), now)
+        if weight < settings.agreement:
+            continue
+        networks = {stream.key for stream in together}
+        certain |= {
+            stream.key
+            for stream in together
+            if stream.certain and not outvoted(stream, streams, now, settings)
+        }
+        blocked |= networks if len(networks) > 1 else set()
+    blocked |= certain
+    if not blocked:
         return Grounds()
-    blocked = frozenset(stream.key for stream in accusing)
-    certain = frozenset(
-        stream.key
-        for stream in accusing
-        if stream.certain and not outvoted(stream, streams, now, settings)
-    )
-    reason = "repeated measurements on one network" if certain else ""
+    reason = "repeated measurements on one network"
     if len(blocked) > 1:
         reason = f"{len(blocked)} networks"
-    return Grounds(reason=reason, networks=blocked, certain=certain) if reason else Grounds()
+    return Grounds(reason=reason, networks=frozenset(blocked), certain=frozenset(certain))
+
+
+def _by_function(accusing: Sequence[Stream], settings: EventSettings) -> Iterable[Sequence[Stream]]:
+    """Those that find a function blocked, for each function. Imported data need not agree in that:
+    each test of others is about a few functions alone."""
+    if settings.decided:
+        return [accusing]
+    found: dict[str, list[Stream]] = {}
+    for stream in accusing:
+        run = stream.run
+        names = (run.latest or run.functions) if run is not None else ()
+        for name in {one.partition(":")[0] for one in names}:
+            found.setdefault(name, []).append(stream)
+    return found.values()
 
 
 def confirmed_by(grounds: Grounds, event: Event, now: datetime) -> Event:

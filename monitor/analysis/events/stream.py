@@ -87,6 +87,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     accused: tuple[str, ...] = ()
     """What the last one accuses, by the names of `Stream.open_at`; empty where an older version
     stored it."""
+    latest: tuple[str, ...] = ()
+    """The functions of the last one, as in `functions`; empty where an older version stored it."""
     evidence: Evidence
     scope: Scope
     """Full once a core function was affected, some while that was so for a part of people only."""
@@ -342,6 +344,7 @@ def _run(stream: Stream, detector: Detector, verdict: PlatformVerdict) -> Run:
     suspected = detector.phase in (Phase.SUSPECTED, Phase.BLOCKED)
     method = f"{verdict.method}.{verdict.sub_method}" if verdict.method else ""
     methods = (method, *_stalls(verdict)) if method else ()
+    functions = tuple(sorted(name for one in _counted(verdict) for name in one.names))
     now = Run(
         at=detector.run_at,
         onset_earliest=_last_open(stream, detector, verdict),
@@ -351,8 +354,9 @@ def _run(stream: Stream, detector: Detector, verdict: PlatformVerdict) -> Run:
         measurement=verdict.measurement,
         last=verdict.since,
         methods=methods,
-        functions=tuple(sorted(name for one in _counted(verdict) for name in one.names)),
+        functions=functions,
         accused=tuple(_accused(verdict)),
+        latest=functions,
         evidence=verdict.evidence,
         scope=_SCOPES.get(verdict.state, Scope.FULL),
         family=verdict.family,
@@ -370,6 +374,7 @@ def _run(stream: Stream, detector: Detector, verdict: PlatformVerdict) -> Run:
         methods=tuple(dict.fromkeys((*run.methods, *now.methods))),
         functions=tuple(sorted({*run.functions, *now.functions})),
         accused=now.accused,
+        latest=functions,
         evidence=max(run.evidence, now.evidence, key=EVIDENCE_ORDER.__getitem__),
         scope=widest((run.scope, now.scope)),
         family=run.family if run.family == now.family else "",

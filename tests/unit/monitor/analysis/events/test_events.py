@@ -330,6 +330,26 @@ def test_not_confirmed(story: dict[str, str]) -> None:
     assert tell(**story).only.state is EventState.SUSPECTED
 
 
+@pytest.mark.parametrize("agreement", [1, 2])
+def test_networks_that_block_different_functions_do_not_confirm_each_other(agreement: int) -> None:
+    """A firewall lets no call through for weeks on one line, and on another the route to the site
+    is dead for an hour: two faults. With a function in common they are a block."""
+
+    def weak(vantage: str, function: str, cycle: int) -> PlatformVerdict:
+        accused = FunctionVerdict(function=function, core=False, state=State.BLOCKED)
+        return msgspec.structs.replace(verdict("w", cycle, vantage), functions=(accused,))
+
+    rules = EventSettings(agreement=agreement)
+    calls = [weak(PTCL, "calls", cycle) for cycle in range(300)]
+    site = [weak(ZONG, "web", cycle) for cycle in range(240, 300)]
+    story = sorted((*calls, *site), key=lambda one: one.judged_at)
+    event = told(story, rules=rules).only
+    assert (event.state, event.functions) == (EventState.SUSPECTED, ("calls", "web"))
+    also = [weak(ZONG, "calls", cycle) for cycle in range(300, 303)]
+    both = sorted((*(weak(PTCL, "calls", 300 + n) for n in range(3)), *also), key=key_of)
+    assert told([*story, *both], rules=rules).only.state is EventState.CONFIRMED
+
+
 def test_two_vantages_on_one_network_are_one_network() -> None:
     """The AS number tells networks apart, not the vantage."""
     first = verdict("B", 1, "a", network=(17557, "PTCL"))
