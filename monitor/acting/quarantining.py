@@ -1,6 +1,6 @@
 """Quarantine: the results of a vantage do not count in events, by a person's decision."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from monitor.acting.acts import ActError, act_of, one_line
@@ -19,6 +19,7 @@ async def quarantine(
     countries: Mapping[str, str],
     vantage: str,
     *,
+    controls: Collection[str],
     reason: str,
     since: datetime | None = None,
     until: datetime | None = None,
@@ -26,11 +27,18 @@ async def quarantine(
     now: datetime,
 ) -> None:
     """Leave the results of a vantage out of events, from `since` to before `until` (UTC, in
-    order). `countries` has the country of each known vantage. Raises ActError and StorageError."""
+    order). `countries` has the country of each known vantage, and `controls` are those that are
+    controls: field results are compared with theirs, so they have none that could be left out.
+    Raises ActError and StorageError."""
     why = one_line("reason", reason, REASON_LIMIT)
     if vantage not in countries:
         hint = did_you_mean(vantage, countries) or SHOWS_ALL
         raise ActError(f"there is no vantage {vantage!r}: {hint}; nothing was changed")
+    if vantage in controls:
+        raise ActError(
+            f"{vantage} is a control, and only field vantages can be in quarantine: take it out of "
+            f"the configuration, or `shutwatch vantage revoke {vantage}`; nothing was changed"
+        )
     await store.quarantine(
         Quarantine(
             vantage=vantage,

@@ -202,12 +202,16 @@ def quarantine(
         raise bad_usage("--since must be before --until")
 
     async def add(store: CollectorStore) -> None:
-        countries = {name: one.country for name, one in (await known_vantages(store)).items()}
+        known = await known_vantages(store)
+        countries = {name: one.country for name, one in known.items()}
         countries |= {one.id: one.country for one in settings.vantages}
+        roles = {name: one.keys[-1].role for name, one in known.items() if one.keys}
+        roles |= {one.id: one.role for one in settings.vantages}
         await quarantining.quarantine(
             store,
             countries,
             vantage,
+            controls=[name for name, role in roles.items() if role == VantageRole.CONTROL],
             reason=_reason(reason),
             since=begin,
             until=end,

@@ -169,7 +169,10 @@ class Actions:
         views = self._publisher.snapshot.vantages
         countries = {view.point.id: view.point.country for view in views}
         vantage, reason = fields.get("vantage", ""), fields.get("reason", "")
-        await quarantine(self._store, countries, vantage, reason=reason, who=who, now=now)
+        controls = [view.point.id for view in views if not view.is_field]
+        await quarantine(
+            self._store, countries, vantage, controls=controls, reason=reason, who=who, now=now
+        )
         self._requarantine()
         return "vantages"
 

@@ -262,6 +262,8 @@ def test_a_vantage_is_left_out_and_taken_in_again(here: Installation) -> None:
     assert here.run("vantage", "quarantine", "lhe-1", *of).exit_code == 0
     assert here.run("vantage", "quarantine", "khi-ptcl", "--reason", "VPN").exit_code == 0
     refused(here.run("vantage", "quarantine", "lhe-2", "--reason", "x"), 'did you mean "lhe-1"?')
+    enroll(here, "fra-1", "--role", "control")
+    refused(here.run("vantage", "quarantine", "fra-1", "--reason", "x"), "fra-1 is a control")
     found = listed(here)
     assert found["lhe-1"]["quarantine"]["since"] == "2024-02-17T18:00:00Z"
     assert found["khi-ptcl"]["quarantine"]["reason"] == "VPN"

@@ -228,6 +228,7 @@ BAD = (
     ("annotate", {"source": "javascript:alert(1)"}, "the URL where this can be read"),
     ("annotate", {"country": "XX"}, "XX"),
     ("quarantine", {"vantage": "khi-ptlc"}, "did you mean"),
+    ("quarantine", {"vantage": "ams-control"}, "ams-control is a control"),
     ("quarantine", {"reason": "two\nlines"}, "one line of text"),
     ("release", {"vantage": "khi-ptcl"}, "is not in quarantine"),
     ("report", {"platform": "--config=/etc/passwd"}, "choose a platform"),
