@@ -46,13 +46,13 @@ def grounds_of(streams: Sequence[Stream], now: datetime, settings: EventSettings
         weight = settings.trust.total((stream.voice for stream in together), now)
         if weight < settings.agreement:
             continue
-        networks = {stream.key for stream in together}
         certain |= {
             stream.key
             for stream in together
             if stream.certain and not outvoted(stream, streams, now, settings)
         }
-        blocked |= networks if len(networks) > 1 else set()
+        if len({stream.known_network for stream in together}) > 1:
+            blocked |= {stream.key for stream in together}
     blocked |= certain
     if not blocked:
         return Grounds()

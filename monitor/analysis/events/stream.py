@@ -41,7 +41,7 @@ from monitor.analysis.events.sequential_test import (
 from monitor.analysis.events.settings import SILENT_INTERVALS
 from monitor.analysis.judge.rules.part_fails import SOME_ADDRESSES
 from monitor.analysis.judge.rules.table import UNSETTLED
-from monitor.analysis.trust import Voice, network_key
+from monitor.analysis.trust import Network, Voice, network_key
 from monitor.analysis.verdict import (
     ACCUSED,
     EVIDENCE_ORDER,
@@ -125,7 +125,12 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def voice(self) -> Voice:
-        return Voice(vantage=self.vantage, network=self.key)
+        return Voice(vantage=self.vantage, network=self.known_network)
+
+    @property
+    def known_network(self) -> Network:
+        """Its network, as far as it is known: those without number and name may share one."""
+        return network_key(self.asn, self.network)
 
     @property
     def suspected(self) -> bool:

@@ -55,7 +55,7 @@ from monitor.analysis.events.vantage_reports import (
     sure,
     unheard,
 )
-from monitor.analysis.trust import Network, Trust, Voice, network_key
+from monitor.analysis.trust import Network, Trust, Voice
 
 TOGETHER = timedelta(hours=1)
 OUTVOTING = 4
@@ -218,8 +218,8 @@ def _national(
     if agreed is None:
         return None
     lost, against = agreed
-    networks = len({report.key for report in lost})
-    cut = {report.key for report in lost if report.condition is Reachability.CUT}
+    networks = len({report.known_network for report in lost})
+    cut = {report.known_network for report in lost if report.condition is Reachability.CUT}
     together = _together(lost)
     cut_off = Finding(
         kind=EventKind.INTERNATIONAL_CUT,
@@ -292,14 +292,14 @@ def _listed(country: str, view: View, active: Collection[Event]) -> Finding | No
         country=country,
         vantage="",
         reports=affected,
-        sure=len({report.key for report in affected}) > 1 and sure(affected),
+        sure=len({report.known_network for report in affected}) > 1 and sure(affected),
         against=tuple(s for s in here if s.condition is Reachability.WELL),
     )
 
 
 def _weighty(lost: Iterable[VantageReport], now: datetime, trust: Trust) -> bool:
     """Whether those that say so weigh enough: whoever holds two keys can make both fall silent."""
-    voices = (Voice(vantage=one.vantage, network=one.key) for one in lost)
+    voices = (Voice(vantage=one.vantage, network=one.known_network) for one in lost)
     return not trust.agents or trust.total(voices, now) >= trust.agreement
 
 
@@ -326,15 +326,14 @@ def _apart(
 ) -> bool:
     """Whether one network alone is `against` it, none of the `known` ones, of which some still
     are lost."""
-    still, spared = (
-        {network_key(one.asn, one.network) for one in reports} for reports in (lost, against)
-    )
+    still, spared = ({one.known_network for one in reports} for reports in (lost, against))
     return len(spared) == 1 and spared.isdisjoint(known) and not still.isdisjoint(known)
 
 
 def _outvoting(lost: Sequence[VantageReport]) -> bool:
     return any(
-        len(together) >= OUTVOTING and len({s.key for s in together}) >= OUTVOTING_NETWORKS
+        len(together) >= OUTVOTING
+        and len({s.known_network for s in together}) >= OUTVOTING_NETWORKS
         for last in lost
         for together in [[s for s in lost if timedelta() <= last.since - s.since <= TOGETHER]]
     )

@@ -15,7 +15,7 @@ import msgspec
 from monitor.analysis.events.event import Event
 from monitor.analysis.events.pace import SILENT, UNKNOWN, Pace
 from monitor.analysis.events.shared_map import SharedMap
-from monitor.analysis.trust import network_key
+from monitor.analysis.trust import Network, network_key
 from monitor.analysis.vantage.health import ALLOWLIST_BY_NAME, RESOLVER_DOWN
 from monitor.analysis.verdict import VantageHealth, VantageState
 from probes.vantage import VantageRole
@@ -104,6 +104,11 @@ class VantageReport(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def key(self) -> tuple[int, str]:
         return network_key(self.asn, self.network or self.vantage)
+
+    @property
+    def known_network(self) -> Network:
+        """Its network, as far as it is known: those without number and name may share one."""
+        return network_key(self.asn, self.network)
 
     @property
     def onset_earliest(self) -> datetime | None:

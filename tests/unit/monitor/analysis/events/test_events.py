@@ -358,13 +358,17 @@ def test_two_vantages_on_one_network_are_one_network() -> None:
 
 
 def test_networks_without_numbers_go_by_name() -> None:
-    """Where no AS number is configured, the name tells networks apart, or else the vantage."""
-    for networks in (((0, "PTCL"), (0, "Zong")), ((0, ""), (0, ""))):
+    """Where no AS number is configured, the name tells networks apart. Without one, too, they may
+    be one network, and confirm nothing together."""
+    for networks, state in (
+        (((0, "PTCL"), (0, "Zong")), EventState.CONFIRMED),
+        (((0, ""), (0, "")), EventState.SUSPECTED),
+    ):
         first, second = (
             verdict("B", 1, vantage, network=network)
             for vantage, network in zip("ab", networks, strict=True)
         )
-        assert told([first, second]).only.state is EventState.CONFIRMED
+        assert told([first, second]).only.state is state
 
 
 def test_settings_move_the_thresholds() -> None:

@@ -150,6 +150,19 @@ def test_whoever_holds_two_keys_shuts_no_country_down(trust: Trust, state: Event
     assert (event.kind, event.state) == (EventKind.SHUTDOWN, state)
 
 
+def test_vantages_of_unknown_networks_shut_no_country_down() -> None:
+    """Two at one home fall silent with its line: without number and name they may be on one."""
+    state, changes = Connectivity(), list[Change]()
+    for cycle, (letter, abroad) in enumerate(zip("..ooooo", ".......", strict=True)):
+        for vantage, now in (("a", letter), ("b", letter), ("n", abroad)):
+            report = health(now, cycle, vantage)
+            if vantage != "n":
+                report = replace(report, asn=0, network="")
+            state, made = take_in(state, report, INTERVAL, OWN_ALONE)
+            changes += made
+    assert EventKind.SHUTDOWN not in kinds(changes)
+
+
 def test_a_country_shut_down() -> None:
     """All its networks dark while somebody elsewhere is well: suspected, then confirmed."""
     _, changes = tell(a="..ooo", b="..ooo", n=".....")
