@@ -64,7 +64,7 @@ def judge_cycle(
     lossy = lossy_platforms(connected, references)
     perhaps_lossy = perhaps_lossy_platforms(connected, references)
     owners = {platform.name: platform.owner for platform in catalog.platforms}
-    cut_off = cut_off_addresses(seen.endpoints)
+    cut_off = cut_off_addresses(seen.endpoints, references)
     transfers = tuple(_transfer_verdict(one, seen, lossy, perhaps_lossy) for one in seen.transfers)
     shared = _Shared(
         over_udp=answered_over_udp(seen.own),

@@ -11,7 +11,10 @@ out the first two. Either of these rules out the third:
   own router, and where several ways to other networks all go on through one and the same next
   router. No fault of the platform, or of the links to it, reaches so far back.
 
-What is left is a filter, or several servers of the platform's that died for this region alone.
+What is left is a filter, or several servers of the platform's that died for this region alone. And
+one ordinary fault that looks like both: of several parallel lines on the way, which share the
+traffic by its addresses, one is dead. That silences every second or tenth address whoever owns it,
+beside neighbours that answer. So where addresses of references are silent, too, nothing is left.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -38,17 +41,24 @@ SEVERAL = 2
 """Addresses of one family that must be silent: one alone is one server."""
 WAYS = 3
 """Ways to other networks that must go on together."""
+MANY, SHARE = 3, 0.1
+"""Networks of references that are silent, and their share of those tried, from which addresses are
+silent whoever owns them. A few may be dead, or blocked as well."""
 
 
 def cut_off_addresses(
-    endpoints: Sequence[EndpointMeasurements],
+    endpoints: Sequence[EndpointMeasurements], references: Iterable[Measurement] = ()
 ) -> Mapping[str, frozenset[str]]:
     """Platform → its addresses that gave no answer in any attempt of a cycle, while a control got
-    one there afterwards and follow-ups ruled out the route."""
+    one there afterwards, and follow-ups and the cycle's `references` ruled out the route."""
+    spared = _silent_whoever_owns(references)
     by_platform: dict[str, list[EndpointMeasurements]] = {}
     for one in endpoints:
         by_platform.setdefault(one.platform, []).append(one)
-    return {platform: _cut_off(measured) for platform, measured in by_platform.items()}
+    return {
+        platform: frozenset(a for a in _cut_off(measured) if family_of(a) not in spared)
+        for platform, measured in by_platform.items()
+    }
 
 
 def silent_together(cut_off: Mapping[str, Collection[str]], owners: Mapping[str, str]) -> bool:
@@ -60,6 +70,22 @@ def silent_together(cut_off: Mapping[str, Collection[str]], owners: Mapping[str,
             owned = networks.setdefault(owners.get(platform, platform), set())
             owned.update(map(routed_network, addresses))
     return any(one.isdisjoint(other) for one, other in combinations(networks.values(), 2))
+
+
+def _silent_whoever_owns(references: Iterable[Measurement]) -> set[str]:
+    """The families of which addresses are silent whoever owns them, and others answer."""
+    seen = [o for one in references for o in one.observations]
+    tried = {o.address for o in seen if isinstance(o, TcpObservation) and o.address}
+    silent = _silent(seen)
+    found = set()
+    for family in set(map(family_of, silent)):
+        every, lost = (
+            {routed_network(address) for address in addresses if family_of(address) == family}
+            for addresses in (tried, silent)
+        )
+        if len(lost) >= MANY and len(lost) >= SHARE * len(every) and lost != every:
+            found.add(family)
+    return found
 
 
 def _cut_off(endpoints: Sequence[EndpointMeasurements]) -> frozenset[str]:

@@ -7,7 +7,7 @@ from monitor.analysis.judge.silent_addresses import cut_off_addresses, silent_to
 from monitor.analysis.seen import EndpointMeasurements
 from monitor.analysis.verdict import Evidence
 from probes.measure.follow_up_reasons import Reason
-from probes.measurement import AnyObservation, Measurement, TcpObservation
+from probes.measurement import AnyObservation, Measurement, Purpose, TcpObservation
 from tests.worlds.build import (
     ENDPOINT,
     START,
@@ -21,6 +21,7 @@ from tests.worlds.build import (
     follow_up,
     health,
     http,
+    look,
     repeated,
     tcp,
     tls,
@@ -137,6 +138,30 @@ def test_attack_a_dead_route_is_no_block() -> None:
     nobody knows a host there."""
     for follow_ups in ((), (neighbour(SILENCE),), (neighbour(address=FAR),)):
         assert read(*follow_ups) == ("tcp.timeout", Evidence.STRONG)
+
+
+@pytest.mark.parametrize(
+    ("silent", "answering", "evidence"),
+    [(0, 20, True), (2, 8, True), (3, 17, False), (10, 10, False), (3, 37, True), (3, 0, True)],
+)
+def test_attack_a_dead_one_of_several_parallel_lines_is_no_block(
+    silent: int, answering: int, evidence: bool
+) -> None:
+    """It silences addresses of any owner, and their neighbours go by another line. A few dead
+    references, and a family that no line has, say nothing."""
+    tried = [tcp(SILENCE if n < silent else None, address=f"192.0.{n}.7") for n in range(40)]
+    references = [look(one, kind=Purpose.REFERENCE) for one in tried[: silent + answering]]
+    for proof in (neighbour(), way(2, 3)):
+        measured = endpoints(proof, seen=DROPPED, times=3)
+        assert bool(cut_off_addresses(measured, references)["x"]) is evidence
+
+
+def test_silence_over_one_family_says_nothing_of_the_other() -> None:
+    """References that are silent over IPv6 do not excuse that addresses are over IPv4."""
+    references = [look(tcp(SILENCE, address=f"2001:db8:{n}::1")) for n in range(5)]
+    references += [look(tcp(address=f"2001:db8:1{n}::1")) for n in range(5)]
+    measured = endpoints(neighbour(), seen=DROPPED, times=3)
+    assert cut_off_addresses(measured, references)["x"] == {V4, V4_OTHER}
 
 
 def test_attack_a_forged_neighbour_is_none() -> None:
