@@ -101,7 +101,7 @@ def assess(
 
 def _state(rule: HealthRule, seen: References) -> VantageState:
     """The state that a rule gives. A third party's resolver that fails says nothing of the network:
-    several vantages may ask the same one, and it is no shutdown when it is down or blocked."""
+    several vantages may ask the same one, and it is no shutdown when that is down or blocked."""
     if rule.id == RESOLVER_DOWN and seen.resolved_elsewhere:
         return VantageState.UNKNOWN
     return rule.state

@@ -40,6 +40,17 @@ _NO_WAY_TO_RESOLVER = TIMEOUTS | {
 """DNS failures that a cut cable causes as well as a dead resolver."""
 _NO_WAY_TO_NAME_SERVERS = _NO_WAY_TO_RESOLVER | {Failure.DNS_SERVFAIL, Failure.DNS_REFUSED}
 """DNS failures of a resolver that reaches no name server; one that lies has others to choose."""
+_ANSWER_EVERYBODY = frozenset(
+    {
+        *("1.1.1.1", "1.0.0.1", "2606:4700:4700::1111", "2606:4700:4700::1001"),
+        *("8.8.8.8", "8.8.4.4", "2001:4860:4860::8888", "2001:4860:4860::8844"),
+        *("9.9.9.9", "149.112.112.112", "2620:fe::fe", "2620:fe::9"),
+        *("208.67.222.222", "208.67.220.220", "2620:119:35::35", "2620:119:53::53"),
+        *("94.140.14.14", "94.140.15.15", "2a10:50c0::ad1:ff", "2a10:50c0::ad2:ff"),
+    }
+)
+"""Resolvers of Cloudflare, Google, Quad9, OpenDNS and AdGuard, as each documents them. Machines on
+any network ask them."""
 _TLS_KINDS = (EndpointKind.TLS, EndpointKind.HTTPS)
 _PROOF = (Layer.TLS, Layer.APP, Layer.QUIC)
 """Layers that no box completes in a server's place."""
@@ -134,8 +145,17 @@ class References(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def resolved_elsewhere(self) -> bool:
-        """Whether the vantage asks a third party's resolver, over HTTPS, and not the network's."""
-        return any(view.summary.last_hop.resolved_elsewhere for view in self.latest)
+        """Whether the vantage asks a third party's resolvers alone, over HTTPS or such as answer
+        everybody, and not the network's."""
+        if any(view.summary.last_hop.resolved_elsewhere for view in self.latest):
+            return True
+        asked = {
+            o.resolver
+            for view in self.latest
+            for o in view.summary.measurement.observations
+            if isinstance(o, DnsObservation) and not o.reason
+        }
+        return bool(asked) and all(map(_answers_everybody, asked))
 
     @property
     def families(self) -> frozenset[str]:
@@ -165,6 +185,12 @@ class References(msgspec.Struct, frozen=True, kw_only=True):
             if view.reached
         ]
         return tuple(dict.fromkeys((*hosts, *self.platforms)))
+
+
+def _answers_everybody(resolver: str) -> bool:
+    """Whether a resolver, as an observation names it, is one of those."""
+    host = resolver.removeprefix("proxy:").rpartition(":")[0]
+    return host.strip("[]") in _ANSWER_EVERYBODY
 
 
 def gather(

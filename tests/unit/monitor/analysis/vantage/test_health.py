@@ -527,6 +527,27 @@ def test_a_resolver_over_https_that_fails_says_nothing_of_the_network() -> None:
     assert (offline.rule_id, offline.state) == ("vantage.offline", VantageState.OFFLINE)
 
 
+@pytest.mark.parametrize(
+    ("resolvers", "state"),
+    [
+        (("8.8.8.8:53", "[2606:4700:4700::1111]:53"), VantageState.UNKNOWN),
+        (("proxy:1.1.1.1:53",), VantageState.UNKNOWN),
+        (("8.8.8.8:53", "192.0.2.53:53"), VantageState.OFFLINE),
+        (("18.8.8.8:53",), VantageState.OFFLINE),
+    ],
+)
+def test_a_resolver_for_everybody_that_fails_says_nothing_of_the_network(
+    resolvers: tuple[str, ...], state: VantageState
+) -> None:
+    """When it is down, or one network drops what is sent to it, no country is without names."""
+    failing = []
+    for ref in (*ALL, *UNLISTED):
+        host, why = ref.endpoint.host, "generic_timeout_error"
+        failing.append(bad(ref, *(dns(why, name=host, resolver=one) for one in resolvers)))
+    down = assessed(*failing, by_address(reached=True))
+    assert (down.rule_id, down.state) == ("vantage.resolver_down", state)
+
+
 def test_unjudged_certificates_do_not_outvote_a_captive_portal() -> None:
     """A portal may show any certificate, and fakes none that is judged."""
     unjudged = msgspec.structs.replace(DAWN.endpoint, verify=False)
