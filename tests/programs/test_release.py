@@ -18,7 +18,12 @@ from monitor import __version__
 from requirements.release_notes import notes as notes_of
 
 ROOT = Path(__file__).parents[2]
-pytestmark = [pytest.mark.git, pytest.mark.make, pytest.mark.timeout(900)]
+pytestmark = [
+    pytest.mark.git,
+    pytest.mark.make,
+    pytest.mark.release,
+    pytest.mark.timeout(900),
+]
 
 
 def _run(folder: Path, *command: str, **environ: str) -> subprocess.CompletedProcess[str]:
