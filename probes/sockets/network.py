@@ -159,8 +159,8 @@ class TlsContexts:
         `verified` is empty or was filled with the same anchors.
         """
         self.verified = VerifiedChains() if verified is None else verified
-        self.verifying = ssl.create_default_context(cafile=certifi.where())
-        for path in trust_anchors:
+        self.verifying = _verifying()
+        for path in (certifi.where(), *trust_anchors):
             self.verifying.load_verify_locations(cafile=path)
         self.recording = _recording()
         _offer(self.verifying, self.recording)
@@ -175,12 +175,21 @@ class TlsContexts:
     @cached_property
     def _short(self) -> tuple[ssl.SSLContext, ssl.SSLContext]:
         """The contexts of short greetings, which few processes need."""
+        pair = _verifying(), _recording()
         roots = b"".join(self.verifying.get_ca_certs(binary_form=True))
-        pair = ssl.create_default_context(cadata=roots), _recording()
+        pair[0].load_verify_locations(cadata=roots)
         for context in pair:
             context.set_ecdh_curve("X25519")
         _offer(*pair)
         return pair
+
+
+def _verifying() -> ssl.SSLContext:
+    """Verifies as browsers do, and the same in each Python: from 3.13 on, Python's own default also
+    refuses chains for formal faults that browsers accept, such as a missing key identifier."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.verify_flags = ssl.VerifyFlags.VERIFY_X509_TRUSTED_FIRST
+    return context
 
 
 def _recording() -> ssl.SSLContext:
