@@ -21,6 +21,7 @@ KINDS = {
     "browser": "tests/browser/test_browser.py",
     "git": "tests/image/test_compose.py",
     "make": "tests/e2e/test_make_run.py",
+    "release": "tests/programs/test_release.py",
     "image": "tests/image/test_image.py",
     "npm": "tests/prometheus/test_grafana_packages.py",
 }
