@@ -54,7 +54,7 @@ from probes.measure.measurement_run import MeasurementRun
 from probes.measure.small_segments import SMALL_SEGMENT
 from probes.measure.stream_query import stream_query, with_rcode
 from probes.measure.traceroute import COMPARED, shared, way_to
-from probes.measure.vantage_context import VantageContext
+from probes.measure.vantage_context import RESOLVERS_ASKED, VantageContext
 from probes.measurement import (
     DOH,
     AnyObservation,
@@ -262,12 +262,15 @@ class _PrivateAddresses(_Question):
 
 
 class _OwnFilter(_Question):
-    """Ask for what every filter against advertising answers in its own way."""
+    """Ask for what every filter against advertising answers in its own way; the next resolver, too,
+    where one is silent, for that answered for the endpoint."""
 
     async def ask(self) -> None:
-        for resolver in self.context.resolvers()[:1]:
+        for resolver in self.context.resolvers()[:RESOLVERS_ASKED]:
             lookup = self.resolution.resolve(resolver, ADVERTISERS, Reason.OWN_FILTER)
             await lookup.replies()
+            if lookup.answered:
+                break
 
 
 class _VerifiedBefore(_Question):

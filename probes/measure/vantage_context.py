@@ -27,7 +27,7 @@ from probes.sockets.network import Network
 from probes.sockets.system_resolvers import ResolverAddress
 from probes.vantage import Resolver, VantagePoint
 
-_RESOLVERS_ASKED = 2
+RESOLVERS_ASKED = 2
 """As many as a measurement asks for a name."""
 
 AskingDoh = AbstractAsyncContextManager[Callable[[str, str], Awaitable[Reply]]]
@@ -114,7 +114,7 @@ class VantageContext(ABC):
         own: set[str] = set()
         prefixes: tuple[ipaddress.IPv6Network, ...] = ()
         proxied = self.vantage.egress.proxied
-        for resolver in self.resolvers()[:_RESOLVERS_ASKED] if not proxied else ():
+        for resolver in self.resolvers()[:RESOLVERS_ASKED] if not proxied else ():
             lookup = DnsLookup(
                 self.network,
                 resolver,

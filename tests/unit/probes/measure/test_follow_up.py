@@ -3,7 +3,7 @@
 import asyncio
 import base64
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from urllib.parse import parse_qs, urlsplit
 
@@ -140,6 +140,7 @@ def prober(
     *,
     egress: Egress | None = None,
     profile: Profile = Profile.NORMAL,
+    resolvers: Sequence[str] = (RESOLVER,),
 ) -> Prober:
     """A prober of a vantage in Pakistan."""
     return Prober(
@@ -147,7 +148,7 @@ def prober(
         network,
         settings,
         HttpClient(),
-        resolvers=lambda: [ResolverAddress(address=RESOLVER)],
+        resolvers=lambda: [ResolverAddress(address=address) for address in resolvers],
         now=lambda: datetime(2024, 2, 17, 12, tzinfo=UTC),
     )
 
@@ -517,6 +518,23 @@ async def test_our_resolver_is_asked_for_advertisers_where_it_gave_nothing_else_
     ]
     wanted = (ADVERTISERS, f"{RESOLVER}:53", ("0.0.0.0",))
     assert (wanted in found) is (GIVEN not in given)
+
+
+async def test_the_next_resolver_is_asked_for_advertisers_where_the_first_is_silent() -> None:
+    """It answered for the platform: of two filters at home the first one is switched off."""
+    network, at_home = world(), "192.0.2.10"
+    network.resolver(RESOLVER).stays_silent(ADVERTISERS)
+    network.resolver(at_home).answers(ADVERTISERS, "A", DnsReply(addresses=("0.0.0.0",)))
+    one = prober(network, resolvers=(RESOLVER, at_home))
+    what = plan(failed_addresses=(), given=("0.0.0.0",))
+    measurement = await follow_up(one, what, cycle="cycle-1")
+    found = [
+        (o.resolver, o.addresses)
+        for o in of(measurement, Reason.OWN_FILTER)
+        if isinstance(o, DnsObservation) and o.addresses
+    ]
+    assert found == [(f"{at_home}:53", ("0.0.0.0",))]
+    assert network.left_open == 0
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "169.254.1.1", "0.0.0.0", "::1", "fe80::1"])
