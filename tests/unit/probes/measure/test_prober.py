@@ -779,6 +779,26 @@ async def test_no_redirect_breaks_the_dialogue_with_a_proxy() -> None:
     assert http.failure == "http_invalid_redirect_location_host"
 
 
+@pytest.mark.parametrize(
+    ("first", "location", "url", "reached"),
+    [
+        ("http://x.com/", "HTTPS://x.com/Home", "https://x.com/Home", True),
+        ("https://x.com/", "Http://x.com/Home", "http://x.com/Home", False),
+    ],
+)
+async def test_a_scheme_in_capitals_is_the_same(
+    first: str, location: str, url: str, *, reached: bool
+) -> None:
+    """What is verified proves the endpoint, and what is not may be a block page."""
+    network = scripted(V4)
+    before, after = (80, 443) if reached else (443, 80)
+    network.peer(V4, before, Peer(replies=(redirect(location),)))
+    network.peer(V4, after, WEB)
+    measurement = await measure(network, first)
+    assert [o.url for o in seen(measurement, HttpObservation)] == [first, url]
+    assert measurement.reached is reached
+
+
 async def test_ten_redirects_are_followed_and_no_more() -> None:
     """An endless chain stops after ten redirects, that is eleven requests."""
     network = scripted(V4)
