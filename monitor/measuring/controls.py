@@ -25,6 +25,9 @@ from probes.vantage import VantagePoint
 
 GATHERING = 0.2
 """Seconds that a measurement waits for further requests to share it."""
+KEPT = 60.0
+"""Seconds for which a finished measurement is kept, for those who failed before it began and have
+not asked yet."""
 
 K = TypeVar("K")
 T = TypeVar("T")
@@ -60,6 +63,11 @@ class Shared(Generic[T]):
         if self.task.done() and (self.task.cancelled() or self.task.exception() is not None):
             return False
         return self._begun_at is None or self._begun_at >= after
+
+    def is_past(self, before: float) -> bool:
+        """True when it is over, and does not serve who asks for one begun at or after `before`
+        (POSIX seconds)."""
+        return self.task.done() and not self.serves(before)
 
     async def result(self) -> T:
         """Wait for it; raises what the work raised."""
@@ -206,6 +214,9 @@ class LocalControls:
     def _shared(self, known: dict[K, Shared[T]], key: K, after: float, work: Work[T]) -> Shared[T]:
         shared = known.get(key)
         if shared is None or not shared.serves(after):
+            # Where the addresses of a name change, hardly a question comes twice.
+            for old in [one for one, made in known.items() if made.is_past(after - KEPT)]:
+                del known[old]
             shared = known[key] = Shared(work, self._now)
         return shared
 

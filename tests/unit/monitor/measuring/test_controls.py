@@ -2,6 +2,8 @@
 
 import asyncio
 import errno
+import gc
+import weakref
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
@@ -11,7 +13,7 @@ import pytest
 
 from monitor.budget.ledger import Ledger
 from monitor.config.settings import Settings
-from monitor.measuring.controls import LocalControls
+from monitor.measuring.controls import KEPT, LocalControls
 from monitor.measuring.probers import Probers
 from probes.catalog.catalog import Catalog
 from probes.catalog.endpoint_text import parse_endpoint
@@ -20,7 +22,7 @@ from probes.measure.follow_up_reasons import Reason
 from probes.measure.transfer import TransferPlan
 from probes.measurement import Layer, Measurement, Purpose, TlsObservation
 from probes.settings import ProbeSettings
-from probes.target import Target
+from probes.target import Dial, Target
 from probes.testing import HANG, Peer, ScriptedNetwork, VirtualClockLoop, reset_by_peer
 from probes.vantage import Egress, EgressKind, VantagePoint, VantageRole
 from tests.worlds.build import START
@@ -124,6 +126,23 @@ async def test_a_look_serves_only_who_failed_before_it_began() -> None:
         ((late,),) = await asked(controls, True, after=early.ended_at - START.timestamp())
     assert early is not late
     assert late.started_at.timestamp() >= early.ended_at
+
+
+async def test_what_nobody_can_share_any_more_is_forgotten() -> None:
+    """A name that is blocked for weeks, and whose addresses change, is another question each time.
+    """
+    world = World()
+    made: list[weakref.ref[Measurement]] = []
+    async with world.local(DIRECT) as controls:
+        for number in range(5):
+            also = Dial(host="x.com", port=443, addresses=(f"203.0.113.{100 + number}",))
+            after = now().timestamp()
+            (one,) = await controls.measure(TARGET, after=after, cycle="cycle-1", also=also)
+            made.append(weakref.ref(one))
+            del one
+            await asyncio.sleep(KEPT + 1)
+        gc.collect()
+        assert [known() is not None for known in made] == [False] * 4 + [True]
 
 
 async def test_a_control_behind_a_proxy_says_that_it_saw_no_quic() -> None:
