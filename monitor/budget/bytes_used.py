@@ -10,6 +10,8 @@ import math
 import ssl
 
 from probes.failure_strings import TIMEOUTS
+from probes.measure.follow_up_reasons import Reason
+from probes.measure.traceroute import COMPARED, MOST_ROUTERS
 from probes.measurement import (
     AppObservation,
     DnsObservation,
@@ -45,6 +47,9 @@ _IN_FLIGHT, _IN_FLIGHT_FAST = 17_000, 34_000
 that of one that has gathered speed."""
 _OVERHEAD = 1.07
 """Headers and acknowledgements, on top of what an answer carries."""
+_WAY = 3 * _PACKET * MOST_ROUTERS * (1 + COMPARED)
+"""How far packets come on the way to one address and to others: each request is answered by a
+router, sent again in silence, or makes a connection. One observation stands for all of them."""
 _SYN_AGAIN, _DATA_AGAIN = 1.0, 0.2
 """Seconds until something is sent again for the first time; each further pause is twice as long."""
 
@@ -94,6 +99,8 @@ def _bytes_of(observation: Observation) -> float:
             stream = 0 if observation.transport == "udp" else _CONNECTION
             replies = _REPLY * len(observation.answers) + _OVERHEAD * observation.bytes_besides
             return stream + _QUERY * observation.tries + replies
+        case TcpObservation(reason=Reason.WAY):
+            return _WAY
         case TcpObservation():
             return _PACKET * _sent(observation.duration, _SYN_AGAIN) if silent else _CONNECTION
         case TlsObservation():
