@@ -17,6 +17,8 @@ class AtlasRound(msgspec.Struct, frozen=True, kw_only=True):
 
     country: str
     platform: str
+    function: str
+    """Whose page is tested."""
     here: tuple[int, ...]
     """`dns`, `sslcert` of the page and of each reference, from the country."""
     begun: datetime
@@ -35,7 +37,8 @@ class AtlasRound(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def _begins(self) -> str:
         """What its name begins with, whatever was begun since."""
-        return f"{_WORD} {self.country} {self.platform} {int(self.begun.timestamp())} "
+        begun = int(self.begun.timestamp())
+        return f"{_WORD} {self.country} {self.platform} {begun}/{self.function} "
 
     def removed(self, cursors: Mapping[str, datetime]) -> dict[str, datetime]:
         """The cursors without it."""
@@ -51,10 +54,12 @@ class AtlasRound(msgspec.Struct, frozen=True, kw_only=True):
         word, *fields = name.split(" ")
         if word != _WORD:
             return None
-        country, platform, begun, here, *beside = fields
+        country, platform, first, here, *beside = fields
+        begun, _, function = first.partition("/")
         return cls(
             country=country,
             platform=platform,
+            function=function,
             begun=datetime.fromtimestamp(int(begun), UTC),
             here=_numbers(here),
             beside=tuple(map(_numbers, beside)),

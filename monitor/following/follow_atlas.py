@@ -251,6 +251,7 @@ class AtlasFollower:
             AtlasRound(
                 country=suspect.country,
                 platform=suspect.platform.name,
+                function=suspect.function.name,
                 here=here,
                 begun=at.replace(microsecond=0),
                 at=at,
@@ -287,20 +288,27 @@ class AtlasFollower:
         self.state = charged(self.state, _ELSEWHERE, self._now())
         return made
 
+    def _suspect_of(self, asked: AtlasRound) -> Suspect | None:
+        """What its probes tested; None where that has no page any more. Judged by another page,
+        every honest certificate would be a forged one."""
+        place = asked.country, asked.platform
+        named = self._suspects.named({place: (asked.function,)})
+        return next((one for one in named if one.function.name == asked.function), None)
+
     async def _read(self, asked: AtlasRound) -> None:
         """Judge what came of a round, store it, and forget which probes it was; or have it go on
         elsewhere. Nothing where another process did meanwhile."""
-        suspects = self._suspects.named({(asked.country, asked.platform): ()})
+        suspect = self._suspect_of(asked)
         rows: list[SourcedRow] = []
         malformed = 0
-        if suspects and self._now() - asked.at < _GIVEN_UP:
-            rows, malformed = await self._rows.of(suspects[0], asked)
+        if suspect is not None and self._now() - asked.at < _GIVEN_UP:
+            rows, malformed = await self._rows.of(suspect, asked)
             await self.keep()
             if asked.name not in self.state.cursors:
                 return
             more = len(asked.beside) < len(self._source.beside)
             if more and any(one.failed for one in rows):
-                await self._compare(suspects[0], asked)
+                await self._compare(suspect, asked)
                 return
         now = self._now()
         # One moment for all of them: it tells this round from the next.

@@ -115,11 +115,16 @@ class Watch:
             await self.job.round()
             self.clock += step * MINUTE
 
-    async def suspect(self, platform: str = "x") -> Event:
+    async def suspect(
+        self, platform: str = "x", functions: tuple[str, ...] = ("api", "web")
+    ) -> Event:
         """Our own vantages suspect a block of it now."""
         found = world.event(platform=platform, state=EventState.SUSPECTED, at=self.clock)
         made = msgspec.structs.replace(
-            found, detected_at=self.clock, onset_latest=self.clock - MINUTE
+            found,
+            functions=functions,
+            detected_at=self.clock,
+            onset_latest=self.clock - MINUTE,
         )
         await self.store.save(
             world.cycle(world.FIELD[0], (), at=self.clock, measurements=()), [made]
@@ -179,6 +184,30 @@ async def test_probes_that_reach_it_cost_no_control(watch: Watch) -> None:
     rows = await watch.rows()
     assert [(one.failed, one.judged) for one in rows] == [(0.0, "ok")] * 6
     assert watch.tests == 8
+    assert await watch.said(event) == "RIPE Atlas differs: 0 of 4 tests failed, 2 networks"
+
+
+@pytest.mark.parametrize(
+    ("platform", "function", "host", "part"),
+    [
+        ("x", "pictures", "pbs.twimg.com", "pictures"),
+        ("x", "app", "api.x.com", ""),
+        ("whatsapp", "web", "web.whatsapp.com", "web"),
+    ],
+)
+async def test_probes_are_judged_by_the_page_that_they_tested(
+    watch: Watch, platform: str, function: str, host: str, part: str
+) -> None:
+    """Not by that of a core function, beside which each honest certificate of the pictures' host is
+    a forged one; nor are they forgotten where a core function has no page."""
+    event = await watch.suspect(platform, (function,))
+    await watch.minutes(5)
+    await watch.restart()
+    await watch.minutes(180)
+    targets = {one.definition.get("target") for one in watch.atlas.created.values()}
+    assert host in targets
+    rows = await watch.rows()
+    assert [(one.failed, one.judged, one.part) for one in rows] == [(0.0, "ok", part)] * 6
     assert await watch.said(event) == "RIPE Atlas differs: 0 of 4 tests failed, 2 networks"
 
 
