@@ -15,7 +15,7 @@ from storage.values.selection import Selection
 
 PATIENCE = timedelta(minutes=10)
 """How long after a measurement its control may start and still be found: far longer than a cycle
-takes to request one."""
+takes to request one, and as long as one by the clock takes by the usual interval."""
 _MOST_WAITING = 20_000
 """Measurements that wait for their control at the same time."""
 _encode = msgspec.json.Encoder().encode
@@ -50,9 +50,9 @@ class ControlMatcher:
         self._selection = selection
         self._waiting: deque[Measurement] = deque()
         self._controls: dict[str, Measurement] = {}
-        """By the id of the measurement they were made for."""
-        self._failed: dict[tuple[str, str], list[Measurement]] = {}
-        """Waiting measurements that failed, by cycle and endpoint."""
+        """By the id of the measurement beside which each stands."""
+        self._failed: dict[str, list[Measurement]] = {}
+        """Waiting measurements that failed, by endpoint."""
 
     def take(
         self, batch: Sequence[Measurement]
@@ -67,8 +67,7 @@ class ControlMatcher:
             elif not self._is_selected(measurement):
                 continue
             elif not measurement.reached:
-                key = (measurement.cycle, measurement.endpoint)
-                self._failed.setdefault(key, []).append(measurement)
+                self._failed.setdefault(measurement.endpoint, []).append(measurement)
             self._waiting.append(measurement)
 
     def rest(self) -> Iterator[tuple[Measurement, Measurement | None]]:
@@ -77,13 +76,18 @@ class ControlMatcher:
             yield self._next()
 
     def _match(self, control: Measurement) -> bool:
-        """Note the measurements it was made for; returns whether there are any."""
-        failed = self._failed.get((control.cycle, control.endpoint), ())
-        for measurement in failed:
+        """Note the measurements that it is a control of; returns whether there are any. Cycles
+        share controls, and some test by the clock: one of its own cycle comes first."""
+        matched = False
+        for measurement in self._failed.get(control.endpoint, ()):
+            own = control.cycle == measurement.cycle
             # A measurement started before the failure is no control: see docs/rules.md.
-            if control.started_at.timestamp() >= measurement.ended_at:
-                self._controls.setdefault(measurement.id, control)
-        return bool(failed)
+            after = control.started_at.timestamp() >= measurement.ended_at
+            known = self._controls.get(measurement.id)
+            if after and (known is None or (own and known.cycle != measurement.cycle)):
+                self._controls[measurement.id] = control
+            matched = matched or own or after
+        return matched
 
     def _is_selected(self, measurement: Measurement) -> bool:
         selection = self._selection
@@ -99,10 +103,9 @@ class ControlMatcher:
 
     def _next(self) -> tuple[Measurement, Measurement | None]:
         measurement = self._waiting.popleft()
-        key = (measurement.cycle, measurement.endpoint)
-        alike = self._failed.get(key)
+        alike = self._failed.get(measurement.endpoint)
         if alike is not None and measurement in alike:
             alike.remove(measurement)
             if not alike:
-                del self._failed[key]
+                del self._failed[measurement.endpoint]
         return measurement, self._controls.pop(measurement.id, None)

@@ -149,7 +149,7 @@ async def _no_rows(store: Store, wanted: Wanted, rows: Mapping[str, int]) -> dic
 
 def _windows(stories: Sequence[Story], wanted: Wanted) -> tuple[tuple[datetime, datetime], ...]:
     """The times around every onset and end of the first and the last stretches, from earliest to
-    latest bound, merged."""
+    latest bound; those that the same controls belong to are merged."""
     if wanted.all_measurements:
         return ((wanted.since, wanted.until),)
     found: list[tuple[datetime, datetime]] = []
@@ -164,7 +164,7 @@ def _windows(stories: Sequence[Story], wanted: Wanted) -> tuple[tuple[datetime, 
     found = found or [(wanted.until - AROUND, wanted.until)]
     merged: list[tuple[datetime, datetime]] = []
     for start, end in sorted(found):
-        if merged and start <= merged[-1][1]:
+        if merged and start <= merged[-1][1] + PATIENCE:
             merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
         else:
             merged.append((start, end))

@@ -123,6 +123,31 @@ async def test_a_control_that_comes_much_later_is_none(store: Store) -> None:
     assert "c-too-late" not in lines
 
 
+async def test_a_control_that_was_made_for_another_cycle_stands_beside_a_failure(
+    store: Store,
+) -> None:
+    """Networks that fail together share one, and controls test by the clock for agents that cannot
+    ask. One that was made for the cycle comes first."""
+    agent = measurement("m-agent", 5000.0, cycle="c3", observations=RESET, reached=False)
+    asking = measurement("m-asking", 5001.0, cycle="c4", observations=RESET, reached=False)
+    unwell = (*REACHED[:3], msgspec.structs.replace(REACHED[3], status=503))
+    by_clock = _control(5002.0, "c-clock", observations=unwell)
+    asked = _control(5004.0, "c-asked")
+    looks = (
+        agent,
+        asking,
+        msgspec.structs.replace(by_clock, cycle="c5"),
+        msgspec.structs.replace(asked, cycle="c4"),
+    )
+    await store.save(cycle(2, measurements=looks))
+    lines = {line["measurement_uid"]: line for line in await _lines(store, Selection(country="PK"))}
+    assert {"c-clock", "c-asked"} <= lines.keys()
+    beside = {name: lines[name]["test_keys"] for name in ("m-agent", "m-asking")}
+    assert {one["control_failure"] for one in beside.values()} == {None}
+    assert beside["m-agent"]["control"]["http_request"]["status_code"] == 503
+    assert beside["m-asking"]["control"]["http_request"]["status_code"] == 200
+
+
 async def test_no_vantage_is_named_and_no_address_given(store: Store) -> None:
     """Networks only; the probe's and the resolver's own addresses are OONI's placeholders."""
     for line in await _lines(store, Selection()):

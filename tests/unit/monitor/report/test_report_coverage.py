@@ -375,6 +375,45 @@ async def test_what_failed_in_part_is_neither_blocked_nor_left_out(tmp_path: Pat
         assert slot["share_open"] == share
 
 
+def beside_clock(number: int) -> Cycle:
+    """A cycle in which it was blocked, and whose control measured in a cycle of its own."""
+    made = story_cycle(number, blocked=True)
+    looks = [
+        msgspec.structs.replace(one, cycle=f"control-{number}")
+        if one.look is Purpose.CONTROL
+        else one
+        for one in made.measurements
+    ]
+    return msgspec.structs.replace(made, measurements=tuple(looks))
+
+
+async def test_controls_that_test_by_the_clock_are_counted(tmp_path: Path) -> None:
+    """They do so in cycles of their own, for agents that cannot ask one."""
+    store = await stored(*map(beside_clock, range(4, 8)))
+    await store.save(shown_as(State.OK, 9), [block()])
+    _, text = await said(store, tmp_path)
+    assert "1 control outside the country made 4 tests of what had failed inside" in text
+    assert "No control outside the country tested it" not in text
+
+
+async def test_what_lies_near_two_times_is_enclosed_once(tmp_path: Path) -> None:
+    """The block lasted two hours and five minutes: a control that tested five minutes after the
+    hour behind its start did so within the hour before its end."""
+    event, over = block(), {"end_earliest": at(8700), "end_latest": at(9000)}
+    spans = (msgspec.structs.replace(event.networks[0].stretches[0], **over),)
+    affected = msgspec.structs.replace(event.networks[0], stretches=spans)
+    longer = msgspec.structs.replace(
+        event, networks=(affected, event.networks[1]), updated_at=at(9000), **over
+    )
+    store = await stored(*map(beside_clock, range(4, 30)))
+    await store.save(shown_as(State.OK, 30), [longer])
+    await said(store, tmp_path, msgspec.structs.replace(HOUR, until=at(10800)))
+    lines = (tmp_path / "data/measurements.jsonl").read_text("utf-8").splitlines()
+    ids = [msgspec.json.decode(line)["id"] for line in lines]
+    assert ids
+    assert len(ids) == len({*ids})
+
+
 @pytest.mark.parametrize("reached", [False, True])
 async def test_a_control_that_failed_too_is_not_said_to_have_worked(
     tmp_path: Path, reached: bool
