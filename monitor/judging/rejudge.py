@@ -14,6 +14,7 @@ from monitor import __version__
 from monitor.analysis.events.detection import EventBook
 from monitor.analysis.events.event import Event
 from monitor.analysis.judge.rules.table import RULES_VERSION
+from monitor.analysis.throttling.history import ROUNDS, holds
 from monitor.analysis.verdict import PlatformVerdict, Verdict
 from monitor.config.settings import Settings
 from monitor.judging.differences import (
@@ -33,7 +34,7 @@ from storage.values.rejudging import Rejudging
 from storage.values.selection import Selection
 
 WARM_UP = timedelta(hours=2)
-"""Judged before the first moment selected, and not stored: a verdict on speed may hold as long."""
+"""Judged before the first moment selected, and not stored, at least."""
 BATCH = 2000
 """Endpoint verdicts stored in one transaction, about."""
 
@@ -98,7 +99,7 @@ class Rejudge:
         altered. StorageError."""
         cycles, longest = await survey(self._store)
         since, until = self._selection.since, self._selection.until
-        earliest = None if since is None else since - WARM_UP
+        earliest = None if since is None else since - warm_up(self._settings)
         history = History(self._store, longest, earliest, until, patience_of(self._settings))
         done = 0
         async for past in history.walk():
@@ -192,6 +193,13 @@ class Rejudge:
                 self._rejudging, self._verdicts, self._rolled_up, events or ()
             )
         self._verdicts, self._rolled_up = [], []
+
+
+def warm_up(settings: Settings) -> timedelta:
+    """How long before the first moment selected cycles are judged, and not stored: a verdict on
+    speed may hold as long, and is made of some rounds."""
+    held = holds(settings.throttling.every) + ROUNDS * settings.interval
+    return max(WARM_UP, timedelta(seconds=held))
 
 
 def overlaps(selection: Selection, event: Event) -> bool:

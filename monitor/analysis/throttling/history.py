@@ -57,7 +57,7 @@ class SpeedHistory:
         with them. Whoever judges an agent's cycles may have started anew since its accusation."""
         if not goes_on(made):
             return []
-        recent = 0.0 <= now - self._learned_at <= _holds(every)
+        recent = 0.0 <= now - self._learned_at <= holds(every)
         known = recent or self.accusation(now) is not None
         return list(self._rounds)[1 - ROUNDS :] if known else []
 
@@ -79,7 +79,7 @@ class SpeedHistory:
             ratio = seen.ratio("reference")
             if ratio is not None and not seen.suspicious:
                 self.usual_ratios.append(ratio)
-        until = now + _holds(every)
+        until = now + holds(every)
         if verdict.accuses:
             if self.accusation(now) is None:
                 self._since = now
@@ -163,7 +163,7 @@ def goes_on(made: Sequence[Measurement]) -> bool:
     return len(made) == 1 and made[0].attempt > 1
 
 
-def _holds(every: float) -> float:
+def holds(every: float) -> float:
     """Seconds for which a verdict holds that is not renewed."""
     return HOLDS * every or LONGEST_UNRENEWED
 

@@ -13,7 +13,7 @@ from monitor.analysis.verdict import Evidence, PlatformVerdict, State, Verdict
 from monitor.config.settings import Settings
 from monitor.judging.differences import Change, ChangeKind
 from monitor.judging.quarantine import Quarantined
-from monitor.judging.rejudge import Rejudge, Rejudged
+from monitor.judging.rejudge import Rejudge, Rejudged, warm_up
 from monitor.judging.stored_history import History, survey
 from probes.catalog.catalog import Need, Platform
 from probes.catalog.endpoint_text import parse_endpoint
@@ -287,6 +287,17 @@ async def _assert_as_it_was(lived: MemoryStore, configured: Settings, turns: Ite
     for since in turns:
         _, said = await again(lived, configured, Selection(since=START + since * turn))
         assert said == [], since
+
+
+@pytest.mark.parametrize(("every", "hours"), [(0.0, 2), (3600.0, 2), (21_600.0, 9)])
+def test_as_much_is_judged_before_as_a_verdict_on_speed_may_hold(
+    configured: Settings, every: float, hours: int
+) -> None:
+    """Where speed is measured every six hours, one of eight hours ago still says throttled; without
+    it each cycle since would say ok."""
+    seldom = replace(configured.throttling, every=every)
+    before = warm_up(replace(configured, throttling=seldom))
+    assert timedelta(hours=hours) <= before <= timedelta(hours=hours + 1)
 
 
 # -- another catalogue -------------------------------------------------------------------------
