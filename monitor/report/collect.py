@@ -26,6 +26,7 @@ from monitor.export.kinds import EXPORTS, Kind
 from monitor.export.no_rows import why_no_rows
 from monitor.export.ooni_format import ooni_measurement
 from monitor.export.ooni_lines import PATIENCE, ControlMatcher
+from monitor.judging.quarantine import Quarantined
 from monitor.report.batches import BATCHES, KEYS, Enclosed, enclose
 from monitor.report.data_files import TIMELINE, describe_files
 from monitor.report.events import gather_events
@@ -67,8 +68,9 @@ async def gather(store: CollectorStore, wanted: Wanted, folder: Path, interval: 
     stories, rows = events.stories, events.rows
     windows = _windows(stories, wanted)
     lanes = await lanes_of(store, wanted, interval)
+    quarantined = Quarantined(await store.quarantines())
     applied, chosen, rows["data/verdicts.csv"] = await _verdicts(
-        store, wanted, windows, folder / "data/verdicts.csv"
+        store, wanted, windows, folder / "data/verdicts.csv", quarantined
     )
     measured = await _measurements(store, wanted, windows, chosen, folder / "data")
     # Last, so that all that is enclosed is in it.
@@ -183,9 +185,14 @@ def _versions(stories: Sequence[Story]) -> set[str]:
 
 
 async def _verdicts(
-    store: Store, wanted: Wanted, windows: Sequence[tuple[datetime, datetime]], path: Path
+    store: Store,
+    wanted: Wanted,
+    windows: Sequence[tuple[datetime, datetime]],
+    path: Path,
+    quarantined: Quarantined,
 ) -> tuple[list[Applied], list[Verdict], int]:
-    """Rules by network, verdicts to show as examples, and the number of rows written."""
+    """Rules by network, verdicts to show as examples, none of which is `quarantined`, and the
+    number of rows written."""
     counts: Counter[tuple[Network, str, str]] = Counter()
     examples: dict[tuple[Network, str, str], Verdict] = {}
     rows = 0
@@ -196,9 +203,9 @@ async def _verdicts(
             for one in batch:
                 network = (one.asn, one.network)
                 counts[network, one.rule_id, one.state.value] += 1
-                if one.state in _ACCUSED and any(
-                    start <= one.judged_at < end for start, end in windows
-                ):
+                doubted = quarantined.covers(one.vantage, one.measured_at or one.judged_at)
+                shown = any(start <= one.judged_at < end for start, end in windows)
+                if one.state in _ACCUSED and shown and not doubted:
                     kind = (network, one.method, one.sub_method)
                     # Of equally good ones the first.
                     examples[kind] = max(examples.get(kind, one), one, key=_worth)

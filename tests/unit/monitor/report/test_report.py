@@ -50,6 +50,7 @@ from monitor.wording.words import Words, words_in
 from probes.catalog.countries import COUNTRIES
 from storage.open_store import open_store
 from storage.values.prunable import RAW, Prunable
+from tests.contract.agents import quarantine
 from tests.contract.cycles import at
 from tests.worlds.memory_store import MemoryStore
 from tests.worlds.notify_world import shutdown
@@ -185,6 +186,17 @@ async def test_a_control_that_failed_too_is_not_said_to_have_worked(tmp_path: Pa
         found = msgspec.structs.replace(findings, examples=examples)
         text = " ".join(_texts(msgspec.to_builtins(list(summary(words_in(), found, "X")))))
         assert (worked in text) == (examples == (shown,))
+
+
+async def test_no_test_of_a_vantage_in_quarantine_is_shown_as_evidence(tmp_path: Path) -> None:
+    """A person doubts it: it counts in no event, and stands for none in a signed report."""
+    store = MemoryStore()
+    await store.open()
+    await told(store)
+    await store.quarantine(quarantine(HIDDEN_VANTAGE))
+    findings = await gather(store, WANTED, tmp_path, 300.0)
+    assert findings.examples == ()
+    assert findings.rows["data/verdicts.csv"] > 0
 
 
 async def test_the_control_that_worked_is_shown(tmp_path: Path) -> None:
