@@ -180,6 +180,14 @@ def test_no_data_is_never_green(shown: Shown) -> None:
         assert any(mapping["type"] == "special" for mapping in defaults["mappings"])
 
 
+def test_a_big_number_is_that_of_now() -> None:
+    """Attack: the monitor stopped hours ago, and the overview still says that all is decided, in
+    green. Asked for a range, Grafana shows the last value in it."""
+    numbers = [asked for asked in QUERIES if asked.shown.panel["type"] == "stat"]
+    assert numbers
+    assert all(one.target["instant"] and not one.target["range"] for one in numbers)
+
+
 def test_every_state_has_a_number() -> None:
     """The panels know every state that the metrics can hold, with the worst last."""
     assert {state for state, _ in palette.PLATFORM_STATES} == set(map(str, State))

@@ -125,7 +125,9 @@ def number(
     title: str, description: str, expression: str, unit: str, *colours: Step, width: int = 6
 ) -> stat.Panel:
     """One big number, in a colour by its value."""
-    panel = stat.Panel().with_target(_range((expression, "__auto"))).thresholds(_steps(*colours))
+    # The value of the moment: of a range it would be the last one, however long ago.
+    asked = _query(expression, "A").instant().legend_format("__auto")
+    panel = stat.Panel().with_target(asked).thresholds(_steps(*colours))
     panel.reduce_options(common_builders.ReduceDataOptions().calcs(["lastNotNull"]))
     panel.color_mode(common.BigValueColorMode.BACKGROUND_SOLID)
     panel.graph_mode(common.BigValueGraphMode.NONE).unit(unit).mappings([gap()])
