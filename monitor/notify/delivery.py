@@ -150,11 +150,11 @@ class Delivery:
         # What is read of these may be older than what they store meanwhile. Their end wakes us.
         busy = set(self._under_way)
         pending = await self._store.outbox(NoticeState.PENDING)
-        mutes = await self._store.mutes() if pending else []
+        mutes = await self._mutes(now) if pending else []
         waiting: dict[Place, list[Notice]] = {}
         for notice in pending:
             same = (notice.event, notice.country)
-            until = [one.until for one in mutes if (one.event or one.country) in same]
+            until = [ends for muted, ends in mutes if not muted.isdisjoint(same)]
             if until:
                 self._muted[notice.event] = min(max(until), now)
             if until and max(until) > now:
@@ -180,6 +180,17 @@ class Delivery:
             elif chosen := {own[0].event for own in events if goes_along(own, route, now)}:
                 self._begin(place, route, target, notices, chosen)
         return pause
+
+    async def _mutes(self, now: datetime) -> list[tuple[frozenset[str], datetime]]:
+        """What people muted, and until when (UTC): a country, or an event with those that continue
+        as it or that it continues as."""
+        found = []
+        for one in await self._store.mutes():
+            muted = {one.event or one.country}
+            if one.event and one.until > now:
+                muted |= {event for event, _ in await logs_of(self._store, (one.event,))}
+            found.append((frozenset(muted), one.until))
+        return found
 
     async def _prepare(self) -> None:
         """Read what was given up, and store the key of targets' names. With the first key, notices

@@ -886,6 +886,32 @@ async def test_what_goes_on_before_it_was_told_is_told_once(make: Callable[..., 
         assert OTHER in world.post.sent[-1][2].body
 
 
+async def test_what_is_muted_stays_so_when_it_goes_on_as_another_event(
+    make: Callable[..., World],
+) -> None:
+    """A person muted an event. A late look began it anew, under another id, and the message that
+    was to wait went out."""
+    world = await opened(make())
+    mute = Mute(country="PK", event=block().id, until=_at(7200), at=_at(0))
+    await world.store.mute(mute)
+    async with world.working() as courier:
+        await world.happen(courier, ("confirmed", block()))
+        await world.happen(
+            courier,
+            ("opened", other(EventState.SUSPECTED), FROM_FIRST),
+            ("confirmed", other()),
+            ("withdrawn", WITHDRAWN, AS_OTHER),
+        )
+        await asyncio.sleep(7190)
+        assert not world.post.sent
+        assert world.counts.pending == {"ops": 0}
+        await asyncio.sleep(60)
+    ((at, _, message),) = world.post.sent
+    assert at == pytest.approx(7200, abs=2)
+    assert message.title == "Confirmed: X is blocked in Pakistan"
+    assert OTHER in message.body
+
+
 async def test_what_is_left_of_it_as_a_suspicion_only_is_taken_back(
     make: Callable[..., World],
 ) -> None:
