@@ -9,6 +9,7 @@ so nobody is notified twice. The other collectors show what is stored.
 import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
 from monitor.analysis.events.event import Event
 from monitor.app.service_setup import show
@@ -18,6 +19,7 @@ from monitor.collector.leader_duty import AGAIN, Duty, do
 from monitor.collector.received_cycles import REMEMBERED, ReceivedCycles
 from monitor.collector.watched_vantages import WatchedVantages
 from monitor.config.settings import Settings
+from monitor.judging.quarantine import Quarantined
 from monitor.logs import logger
 from monitor.metrics.publisher import Publisher
 from monitor.recording.recent_events import recent_events
@@ -126,11 +128,13 @@ class Leader:
         known = self._shown_at
         if known is not None and (self._now() - known).total_seconds() < every:
             return
+        quarantined = Quarantined(await self._store.quarantines())
         self._publisher.restore(
             await self._store.latest_platforms(),
             await self._store.latest_health(),
             await self._store.active_events(),
         )
+        self._publisher.mark_quarantined(partial(quarantined.covers, at=self._now()))
         self._publisher.show_ended(await recent_events(self._store, self._now()))
         self._shown_at = self._now()
 

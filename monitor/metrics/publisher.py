@@ -185,6 +185,12 @@ class Publisher:
                 changes = {"outlier_platforms": alone, "quarantined": out}
                 self._swap([msgspec.structs.replace(view, **changes)])
 
+    def mark_quarantined(self, quarantined: Callable[[str], bool]) -> None:
+        """Show which vantages are in quarantine."""
+        for vantage, view in tuple(self._views.items()):
+            if view.quarantined is not (out := quarantined(vantage)):
+                self._swap([msgspec.structs.replace(view, quarantined=out)])
+
     def lead(self, *, leading: bool) -> None:
         """Show from now on whether this process judges."""
         self._swap(leading=leading)

@@ -142,6 +142,8 @@ class Recorder:
                 raise
             self._unsaved += steps
             self.book = watch_only(self.book, self._watched())
+            covers = partial(self._quarantined.covers, at=self._now())
+            self._publisher.mark_quarantined(covers)
 
     async def note_controls(self, compared: Sequence[DifferingControl]) -> None:
         """Detect which controls differ from the others. What that changes is stored, and people are

@@ -74,6 +74,30 @@ async def test_a_quarantine_during_the_takeover_counts() -> None:
     await asyncio.gather(task, return_exceptions=True)
 
 
+class Led(MemoryStore):
+    """A store of which another collector has the lead."""
+
+    async def lead(self) -> bool:
+        """Never."""
+        return False
+
+
+async def test_a_collector_that_does_not_lead_shows_who_is_in_quarantine() -> None:
+    """Of two collectors, the page of the one that does not judge went on to count what a vantage in
+    quarantine claims."""
+    store, clock = Led(), Clock()
+    await store.open()
+    used = replace(settings(), vantages=(VantagePoint(id="khi-ptcl", country="PK"),))
+    publisher = publisher_of(used, clock)
+    await store.quarantine(DECIDED)
+    leader = Leader(used, store, publisher, now=clock, ask_every=0.02)
+    task = asyncio.create_task(leader.run())
+    await until(lambda: any(view.quarantined for view in publisher.snapshot.vantages), 5)
+    assert not leader.leading
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
 async def test_a_reload_during_the_takeover_counts() -> None:
     """So did a reload: until the next one, the leader judged by the file as it was before."""
     store, used = Slow(), settings()

@@ -198,3 +198,18 @@ async def test_whoever_stands_alone_is_shown(store: MemoryStore) -> None:
     await process.record(cycle(".", 9, "b"))
     views = {view.point.id: view for view in publisher.snapshot.vantages}
     assert [view.quarantined for view in views.values()] == [True, False, False]
+
+
+async def test_after_a_restart_who_is_left_out_counts_for_nothing_at_once(
+    store: MemoryStore,
+) -> None:
+    """Until the first cycle of its country, what it claimed before counted as a block on its
+    network."""
+    publisher = Publisher(BOTH.vantages, BOTH.catalog, lambda: at(8))
+    process = Recorder(BOTH, store, publisher, now=lambda: at(8))
+    await process.quarantine([decided(PTCL)])
+    await process.restore()
+    snapshot = publisher.snapshot
+    assert [view.quarantined for view in snapshot.vantages] == [True, False]
+    blocking, known = snapshot.networks_blocked(at(8))["PK", "x"]
+    assert (len(blocking), known) == (0, 1)
