@@ -46,7 +46,8 @@ def wanted(route: Route, event: Event, occasion: NoticeKind) -> bool:
     """Whether a route asks for this."""
     return (
         event.kind in route.kinds
-        and (not route.countries or event.country in route.countries)
+        # An outage has no country, and affects every country.
+        and (not route.countries or event.country in ("", *route.countries))
         # A shutdown has no platform, and affects every platform.
         and (not route.platforms or event.platform in ("", *route.platforms))
         and (

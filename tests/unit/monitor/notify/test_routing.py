@@ -71,6 +71,8 @@ def test_a_network_that_blocks_again_is_no_further_network() -> None:
         ({}, shutdown(EventKind.INTERNATIONAL_CUT), NoticeKind.CONFIRMED, True),
         ({}, shutdown(EventKind.VANTAGE_SILENT), NoticeKind.CONFIRMED, False),
         ({}, OUTAGE, NoticeKind.CONFIRMED, False),
+        ({"kinds": ("outage",), "countries": ("PK",)}, OUTAGE, NoticeKind.CONFIRMED, True),
+        ({"countries": ("PK",)}, OUTAGE, NoticeKind.CONFIRMED, False),
         (
             {"kinds": ("outage",)},
             block(kind=EventKind.OUTAGE, country=""),
@@ -82,7 +84,8 @@ def test_a_network_that_blocks_again_is_no_further_network() -> None:
 def test_routes_ask_for_countries_platforms_kinds_and_certainty(
     changes: dict[str, Any], event: Event, occasion: NoticeKind, *, yes: bool
 ) -> None:
-    """Each narrows; a shutdown hits every platform, so it is told to who asks for one."""
+    """Each narrows; a shutdown hits every platform and an outage every country, so either is told
+    to who asks for one."""
     assert wanted(route(**changes), event, occasion) is yes
 
 
