@@ -62,7 +62,7 @@ def lines_of(words: Words, notice: NoticeContent, public_url: str = "") -> Itera
     yield from _about(words, notice)
     yield from event_lines(words, event, notice.witnesses)
     if notice.occasion is NoticeKind.ENDED and notice.entry.change == "ended":
-        yield from _not_back(words, notice.entry.detail)
+        yield from _not_back(words, notice.entry.detail, LONGEST_LIST)
     if notice.occasion in OPENING:
         yield words.gettext("What it is not: %(limit)s", limit=words.gettext(LIMITS[event.kind]))
         yield words.gettext(NOTICE_ADVICE[notice.occasion])
@@ -86,6 +86,8 @@ def short_lines_of(words: Words, notice: NoticeContent, public_url: str = "") ->
             x=words.number(affected),
             n=words.number(len(event.networks)),
         )
+    if notice.occasion is NoticeKind.ENDED and notice.entry.change == "ended":
+        yield from _not_back(words, notice.entry.detail, LONGEST_DETAIL)
     if notice.occasion in OPENING:
         yield words.gettext(NOTICE_ADVICE[notice.occasion])
     if public_url:
@@ -151,10 +153,10 @@ def _change(words: Words, line: EventLogEntry) -> str:
     return words.gettext("%(change)s (%(network)s)", change=change, network=network)
 
 
-def _not_back(words: Words, networks: str) -> Iterator[str]:
+def _not_back(words: Words, networks: str, longest: int) -> Iterator[str]:
     """The first network that is back ends a shutdown: who is not known to be back by then."""
     if networks:
-        named = words.name(networks, LONGEST_LIST)
+        named = words.name(networks, longest)
         yield words.gettext("Not known to be back: %(networks)s", networks=named)
 
 

@@ -16,7 +16,7 @@ from monitor.notify.notice_kinds import NoticeKind
 from monitor.wording.languages import LANGUAGES
 from probes.testing import VirtualClockLoop
 from tests.unit.monitor.notify.test_delivery import World, opened
-from tests.worlds.notify_world import ONSET, PTCL, TITLES, block, entry, route, told
+from tests.worlds.notify_world import ONSET, PTCL, TITLES, block, entry, route, shutdown, told
 
 LOOP = VirtualClockLoop
 ENGLISH = message_words("en")
@@ -77,6 +77,17 @@ def test_the_short_form_of_each_occasion_says_what_to_do(kind: NoticeKind) -> No
     )
     assert any(line.startswith("Until: ") for line in lines) == (kind is NoticeKind.ENDED)
     assert lines[-1] == "Event: 0123456789abcdef0123"
+
+
+def test_the_short_form_of_an_end_names_who_is_not_back() -> None:
+    """The first network that is back ends a shutdown. A reader of the short form took all of them
+    for back."""
+    over = shutdown(state=EventState.ENDED, end_earliest=ONSET, end_latest=ONSET)
+    content = told(NoticeKind.ENDED, over, detail="AS17557 PTCL, AS45669 Jazz")
+    lines = section(ENGLISH, content, TITLES).short
+    assert "Not known to be back: AS17557 PTCL, AS45669 Jazz" in lines
+    all_back = section(ENGLISH, told(NoticeKind.ENDED, over), TITLES).short
+    assert not any("back:" in line for line in all_back)
 
 
 def _events(count: int, event: Event = LONG) -> list[NoticeContent]:
