@@ -32,8 +32,9 @@ from monitor.cli.agent_join import join
 from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on, fail
 from monitor.cli.lazy_group import command_group
 from monitor.cli.options import JsonOption, load_settings
-from monitor.config.load import find_config
+from monitor.config.load import find_config, load_config
 from monitor.config.settings import Settings
+from monitor.config.toml_problem import ConfigError
 from monitor.keys.keys import KeyFileError, fingerprint, grouped, load, public_text
 from monitor.logs import configure
 from storage.store import StorageError
@@ -133,8 +134,8 @@ def key(config: AgentConfig = None) -> None:
 @exit_on(OSError)
 def pause(config: AgentConfig = None) -> None:
     """Measure and send nothing until `resume`, even after a restart."""
-    _, paths = _agent(config)
-    paths.pause.touch(mode=0o600)
+    for mark in _pause_marks(config):
+        mark.touch(mode=0o600)
     typer.echo("Paused: the agent measures nothing and sends nothing.")
 
 
@@ -142,8 +143,8 @@ def pause(config: AgentConfig = None) -> None:
 @exit_on(OSError)
 def resume(config: AgentConfig = None) -> None:
     """Measure and send again after `pause`."""
-    _, paths = _agent(config)
-    paths.pause.unlink(missing_ok=True)
+    for mark in _pause_marks(config):
+        mark.unlink(missing_ok=True)
     typer.echo("Resumed.")
 
 
@@ -197,6 +198,21 @@ def _traces(config: Path | None) -> tuple[Path, Traces]:
             f"{file.parent.absolute()} holds nothing of an agent: name its file with --config"
         )
     return file, traces
+
+
+def _pause_marks(config: Path | None) -> list[Path]:
+    """What exists while an agent is paused. Its file need not load here: it may be half written, or
+    name a variable that the service alone has. Then they are those of each spool that is there.
+    Exits where there is none."""
+    file = find_config(config, os.environ) or usual_folder() / CONFIG_NAME
+    try:
+        load_config(file, os.environ, asks_apprise=False)
+    except ConfigError:
+        with suppress(OSError):
+            marks = [one.pause for one in traces_at(file).agents if one.spool.exists()]
+            if marks:
+                return marks
+    return [_agent(config)[1].pause]
 
 
 def _agent(config: Path | None) -> tuple[Settings, AgentFiles]:

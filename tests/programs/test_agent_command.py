@@ -144,6 +144,24 @@ def test_pause_holds_until_resume(folder: Path) -> None:
         assert json.loads(shutwatch("status", "--json", "-c", config).stdout)["paused"] is paused
 
 
+def test_pause_needs_no_file_that_loads(folder: Path) -> None:
+    """A host in a hurry types it where the proxy's password is in the service's environment alone,
+    or where the file is half edited. It was refused, and the agent tested on."""
+    config = folder / "agent.toml"
+    proxy = f'{AGENT}proxy = "socks5://host:${{ONLY_THE_SERVICE_HAS_IT}}@127.0.0.1:9"\n'
+    for text in (proxy, f"{AGENT}[half\n"):
+        config.write_text(text)
+        (folder / "spool.db").touch()
+        for word, paused in (("pause", True), ("resume", False)):
+            done = shutwatch(word, "-c", str(config))
+            assert done.returncode == 0, done.stderr
+            assert (folder / "spool.db.paused").exists() is paused
+        (folder / "spool.db").unlink()
+        refused = shutwatch("pause", "-c", str(config))  # nothing there can be paused
+        assert (refused.returncode, refused.stdout) == (2, "")
+        assert not (folder / "spool.db.paused").exists()
+
+
 def test_wipe_ends_the_agent_and_leaves_nothing(folder: Path) -> None:
     """A process that holds the lock is told to end; then every file is gone, and nothing else."""
     files = AgentFiles(
