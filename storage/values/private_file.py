@@ -14,14 +14,20 @@ def make_private(file: Path) -> None:
     """Make an empty file of mode 0600 if there is none; close one that everybody may read.
 
     A file that its group alone may read stays as it is: no usual umask makes one, a person did.
-    Whoever opens it next reports what is wrong, so no error is raised here. The file is not opened
-    if it is there: to close it again would drop this process's locks on it.
+    What root makes is the owner's of the folder. Whoever opens it next reports what is wrong, so no
+    error is raised here. The file is not opened if it is there: to close it again would drop this
+    process's locks on it.
     """
     with suppress(OSError):
         try:
-            os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE))
+            descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE)
         except FileExistsError:
             _close_to_others(file)
+            return
+        try:
+            give_to_owner(descriptor, file.parent)
+        finally:
+            os.close(descriptor)
 
 
 def make_database_private(file: Path) -> None:

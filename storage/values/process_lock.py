@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from storage.values.private_file import PRIVATE
+from storage.values.private_file import PRIVATE, give_to_owner
 
 
 class Holder(msgspec.Struct, frozen=True):
@@ -25,7 +25,7 @@ class Holder(msgspec.Struct, frozen=True):
 def locked(file: str | Path, *, shared: bool = False) -> int | None:
     """A descriptor that holds the lock until it is closed; None while another process holds it.
     With `shared`, others may hold it so, too. Raises OSError."""
-    descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, PRIVATE)
+    descriptor = _opened(file)
     try:
         fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -34,6 +34,18 @@ def locked(file: str | Path, *, shared: bool = False) -> int | None:
     except BaseException:
         os.close(descriptor)
         raise
+    return descriptor
+
+
+def _opened(file: str | Path) -> int:
+    """The file, made where there is none: by root for the owner of the folder, whose service could
+    not lock root's."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        descriptor = os.open(file, flags | os.O_EXCL, PRIVATE)
+    except FileExistsError:
+        return os.open(file, flags, PRIVATE)
+    give_to_owner(descriptor, Path(file).parent)
     return descriptor
 
 

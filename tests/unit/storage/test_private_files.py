@@ -10,7 +10,8 @@ import pytest
 from monitor.logs import LogSettings, configure, logger
 from storage.agent.spool import Spool
 from storage.open_store import open_store
-from storage.store import StorageError
+from storage.sqlite.backend import ARCHIVING, RECORDING, SqliteBackend
+from storage.store import Recording, StorageError
 from storage.values.private_file import write_private
 
 
@@ -99,6 +100,22 @@ def test_what_root_writes_is_read_by_the_service_whose_folder_it_is(tmp_path: Pa
         write_private(tmp_path / "accepted", b"one")
         found = (tmp_path / "accepted").stat()
         assert ((found.st_uid, found.st_gid), found.st_mode & 0o777) == (owner, 0o600)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, who alone can give a file away")
+async def test_the_service_can_use_what_root_made_beside_its_database(tmp_path: Path) -> None:
+    """Root types `vantage invite` after a start that failed, `run` to see why, or `db archive`: the
+    service could then open neither its database nor its locks."""
+    os.chown(tmp_path, 65534, 65533)
+    store = open_store(f"sqlite:///{tmp_path}/shutwatch.db", recording=Recording.ALONE)
+    await store.open()
+    with SqliteBackend(f"{tmp_path}/shutwatch.db").archiving() as held:
+        found = {file.name: file.stat() for file in tmp_path.iterdir()}
+    await store.close()
+    assert held
+    ends = ("", "-wal", "-shm", RECORDING, ARCHIVING)
+    assert {f"shutwatch.db{end}" for end in ends} <= found.keys()
+    assert {(one.st_uid, one.st_gid) for one in found.values()} == {(65534, 65533)}
 
 
 async def test_a_file_that_is_no_database_keeps_its_mode(tmp_path: Path) -> None:
