@@ -7,13 +7,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from storage.archive.place import PlaceError
+from storage.values.private_file import PRIVATE, give_to_owner
 
 _UNFINISHED = ".unfinished"
 """Ends the name of a file that is being written. No reader takes it for Parquet."""
 
 
 class FolderPlace:
-    """Implements `storage.archive.place.Place`. What is written is readable by its owner alone."""
+    """Implements `storage.archive.place.Place`. What is written is readable by its owner alone, who
+    is the folder's where root writes."""
 
     stale = 0.0
 
@@ -62,10 +64,11 @@ class FolderPlace:
 
     def _aside(self, name: str) -> Path:
         target = self._folder / name
-        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make_folder(target.parent, 0o700)
         aside = target.with_name(target.name + _UNFINISHED)
         aside.unlink(missing_ok=True)
-        os.close(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+        _give(os.open(aside, flags, PRIVATE), target.parent)
         return aside
 
     def _settle(self, aside: Path, name: str) -> None:
@@ -86,6 +89,22 @@ class FolderPlace:
         except OSError as error:
             reason = error.strerror or str(error)
             raise PlaceError(f"archive {self.shown}: {what}: {reason}") from error
+
+
+def _make_folder(folder: Path, mode: int = 0o777) -> None:
+    """The folder with those above it, of which it alone has this mode."""
+    if folder.is_dir():
+        return
+    _make_folder(folder.parent)
+    folder.mkdir(mode=mode, exist_ok=True)
+    _give(os.open(folder, os.O_RDONLY | os.O_DIRECTORY), folder.parent)
+
+
+def _give(made: int, folder: Path) -> None:
+    try:
+        give_to_owner(made, folder)
+    finally:
+        os.close(made)
 
 
 def _sync(path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from monitor.logs import LogSettings, configure, logger
 from storage.agent.spool import Spool
+from storage.archive.folder_place import FolderPlace
 from storage.open_store import open_store
 from storage.sqlite.backend import ARCHIVING, RECORDING, SqliteBackend
 from storage.store import Recording, StorageError
@@ -116,6 +117,21 @@ async def test_the_service_can_use_what_root_made_beside_its_database(tmp_path: 
     ends = ("", "-wal", "-shm", RECORDING, ARCHIVING)
     assert {f"shutwatch.db{end}" for end in ends} <= found.keys()
     assert {(one.st_uid, one.st_gid) for one in found.values()} == {(65534, 65533)}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, who alone can give a file away")
+def test_the_service_can_read_what_root_moved_to_the_archive(tmp_path: Path) -> None:
+    """`db archive`, typed by root, left a manifest, files and folders that the service could not
+    read: no page and no report was listed without an error."""
+    os.chown(tmp_path, 65534, 65533)
+    place = FolderPlace(tmp_path)
+    name = "measurement/country=PK/date=2026-03-01/measurement-0f3a.parquet"
+    place.put(name, Path(__file__))
+    place.write("manifest/PK-2026-03.json", b"{}")
+    made = list(tmp_path.rglob("*"))
+    assert len(made) == 6
+    assert {(one.stat().st_uid, one.stat().st_gid) for one in made} == {(65534, 65533)}
+    assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
 
 
 async def test_a_file_that_is_no_database_keeps_its_mode(tmp_path: Path) -> None:
