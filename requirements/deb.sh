@@ -40,7 +40,7 @@ shutwatch completion bash >"$root/usr/share/bash-completion/completions/shutwatc
 shutwatch completion zsh >"$root/usr/share/zsh/vendor-completions/_shutwatch"
 shutwatch completion fish >"$root/usr/share/fish/vendor_completions.d/shutwatch.fish"
 for unit in packaging/*.service; do
-  sed -e 's#/opt/shutwatch/.venv/bin/#/usr/bin/#' -e 's#file:///opt/shutwatch/docs/.*#man:shutwatch(1)#' -e '/^# /,/^$/d' \
+  sed -e 's#/opt/shutwatch/.venv/bin/#/usr/bin/#' -e 's#file:///opt/shutwatch/docs/.*#man:shutwatch(1)#' -e '1,/^$/d' \
     "$unit" >"$root/usr/lib/systemd/system/$(basename "$unit")"
 done
 

@@ -71,6 +71,31 @@ def test_what_it_says_after_the_first_installation_leads_to_a_service(tmp_path: 
     }
 
 
+def test_its_units_have_every_setting_of_the_shipped_ones(tmp_path: Path) -> None:
+    """Only how to copy them is left out. Each comment took the settings below it along: there was
+    no folder for data, no restart and no sandbox."""
+    script = (ROOT / "requirements/deb.sh").read_text("utf-8")
+    begin = script.index("for unit in packaging/")
+    loop = script[begin : script.index("done\n", begin) + len("done\n")]
+    units = tmp_path / "usr/lib/systemd/system"
+    units.mkdir(parents=True)
+    subprocess.run(
+        ["sh", "-eu", "-c", loop], cwd=ROOT, env={**os.environ, "root": str(tmp_path)}, check=True
+    )
+    shipped = sorted((ROOT / "packaging").glob("*.service"))
+    assert len(shipped) == 3
+    for unit in shipped:
+        made = (units / unit.name).read_text("utf-8")
+        assert made.startswith("[Unit]\n")
+        assert "/opt/" not in made
+        assert _settings(made) == _settings(unit.read_text("utf-8"))
+
+
+def _settings(unit: str) -> list[str]:
+    """Sections, and names of settings, in their order."""
+    return [one.partition("=")[0] for one in unit.splitlines() if one and one[0] != "#"]
+
+
 @pytest.mark.skipif(not Path("/usr/bin/python3").exists(), reason="needs Debian's Python")
 def test_another_python_is_refused_with_what_to_type(tmp_path: Path) -> None:
     """The environment it is made in is kept, so another `PYTHON` alone changed nothing."""
