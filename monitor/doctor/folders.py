@@ -57,9 +57,17 @@ def _folders(settings: Settings) -> Iterator[tuple[str, Path]]:
         yield "agent.spool", (base / settings.agent.spool).parent
         return
     if file := database_url.file_of(settings.database):
-        yield "database", Path(file).absolute().parent
+        yield "database", _folder_of(Path(file))
     if settings.archive.folder:
         yield "archive.folder", Path(settings.archive.folder).absolute()
+
+
+def _folder_of(file: Path) -> Path:
+    """The folder that SQLite writes in: of a link, that of what it leads to."""
+    with suppress(OSError):  # a folder that this user may not enter
+        if file.is_symlink():
+            return Path(os.path.realpath(file)).parent
+    return file.absolute().parent
 
 
 def _try(trial: Trial, key: str, folder: Path, a_day: float) -> Checked:

@@ -146,9 +146,10 @@ class SqliteBackend(Backend):
         return DatabaseSize(used=(pages - unused) * size, free=free)
 
     def _room(self) -> int | None:
-        """Bytes that this user may still write where the file is; None where that is not known."""
+        """Bytes that this user may still write where the file is, or a link leads; None where that
+        is not known."""
         try:
-            return shutil.disk_usage(Path(self.name).absolute().parent).free
+            return shutil.disk_usage(Path(os.path.realpath(self.name)).parent).free
         except OSError:
             return None
 

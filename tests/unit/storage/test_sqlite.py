@@ -2,10 +2,12 @@
 
 import asyncio
 import os
+import shutil
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
@@ -448,3 +450,20 @@ async def test_the_size_is_that_of_the_file(tmp_path: Path) -> None:
     await memory.open()
     assert (await memory.size()).free is None
     await memory.close()
+
+
+async def test_the_room_is_that_of_the_disk_that_a_link_leads_to(tmp_path: Path) -> None:
+    """What the disk of the link has was shown as free, while the disk with the data ran full."""
+    memory = Path("/dev/shm")  # noqa: S108 # another file system than that of the tests
+    if not memory.is_dir() or memory.stat().st_dev == tmp_path.stat().st_dev:
+        pytest.skip("there is one file system alone")
+    with TemporaryDirectory(dir=memory) as disk:
+        file = tmp_path / "a.db"
+        file.symlink_to(Path(disk) / "a.db")
+        store = _store(file)
+        await store.open()
+        free = (await store.size()).free
+        await store.close()
+        there, here = (shutil.disk_usage(one).free for one in (disk, tmp_path))
+    assert free is not None
+    assert abs(free - there) < abs(free - here)

@@ -9,10 +9,11 @@ import msgspec
 import pytest
 
 from monitor.config.load import default_settings
+from monitor.doctor.folders import try_folders
 from monitor.doctor.tables import try_database
 from monitor.doctor.trial import Trial
 from monitor.measuring.probers import Probers
-from monitor.wording.findings import finding_sentences
+from monitor.wording.findings import What, finding_sentences
 from monitor.wording.words import words_in
 from storage.open_store import sql_store
 from storage.sql import readable
@@ -48,6 +49,23 @@ def spoil(file: Path, pages: range) -> None:
         for page in pages:
             out.seek(page * _PAGE)
             out.write(os.urandom(_PAGE))
+
+
+async def test_a_database_that_is_a_link_is_tried_where_it_leads(tmp_path: Path) -> None:
+    """The disk of the link was tried, and its room shown, while the disk with the data was full."""
+    disk, file = tmp_path / "disk", tmp_path / "watch.db"
+    disk.mkdir()
+    file.symlink_to(disk / "data.db")
+    settings = msgspec.structs.replace(default_settings(), database=f"sqlite:///{file}")
+    async with Probers(settings, now=utc_now) as probers:
+        room = {disk: 3_000_000}
+        trial = Trial(
+            settings=settings,
+            probers=probers,
+            free_bytes=lambda folder: room.get(folder, 10**12),
+        )
+        (one,) = await try_folders(trial)
+    assert (one.about, one.finding and one.finding.what) == (str(disk), What.DISK_FULL)
 
 
 async def test_a_whole_database_is_ok(tmp_path: Path) -> None:
