@@ -31,7 +31,9 @@ def make_private(file: Path) -> None:
 
 
 def make_database_private(file: Path) -> None:
-    """The same for an SQLite file and its companions, which SQLite makes with the file's mode."""
+    """The same for an SQLite file and its companions, which SQLite makes with the file's mode, where
+    a link leads."""
+    file = Path(os.path.realpath(file))
     make_private(file)
     for end in ("-wal", "-shm", "-journal"):
         with suppress(OSError):

@@ -49,6 +49,18 @@ async def test_the_database_is_its_owners_alone(tmp_path: Path) -> None:
     assert private(tmp_path), modes(tmp_path)
 
 
+async def test_a_database_that_a_link_leads_to_is_its_owners_alone(tmp_path: Path) -> None:
+    """From the first start, which makes it on another disk."""
+    disk, link = tmp_path / "disk", tmp_path / "shutwatch.db"
+    disk.mkdir()
+    link.symlink_to(disk / "data.db")
+    store = open_store(f"sqlite:///{link}")
+    await store.open()
+    assert "data.db-wal" in modes(disk)
+    assert private(disk), modes(disk)
+    await store.close()
+
+
 async def test_a_database_that_others_could_read_is_closed_to_them(tmp_path: Path) -> None:
     """One that an earlier version made."""
     for _ in range(2):
