@@ -38,7 +38,7 @@ FROM ${BASE} AS agent
 RUN useradd --system --uid 10100 --home-dir /data --shell /usr/sbin/nologin shutwatch \
  && mkdir /data && chown shutwatch /data
 COPY --from=agent-build /opt/shutwatch /opt/shutwatch
-ENV PATH=/opt/shutwatch/bin:$PATH PYTHONUNBUFFERED=1
+ENV PATH=/opt/shutwatch/bin:$PATH PYTHONUNBUFFERED=1 SHUTWATCH_CONFIG=/data/agent.toml
 USER shutwatch
 WORKDIR /data
 VOLUME /data

@@ -166,3 +166,13 @@ def test_messages_in_troubleshooting_are_said_somewhere() -> None:
     for message in quoted:
         for part in message.split("…"):
             assert part.strip() in said, message
+
+
+def test_the_image_gets_every_secret_that_its_configuration_names() -> None:
+    """Typed as the page said, the container ended at once: it had no file of users."""
+    example = (ROOT / "compose/shutwatch.example.toml").read_text()
+    named = re.findall(r'"(/run/secrets/\w+)"', example)
+    typed = (DOCS / "docker.md").read_text().split("docker run -d ")[1].split("```")[0]
+    assert len(named) == 2
+    for file in named:
+        assert f":{file}:ro" in typed, file
