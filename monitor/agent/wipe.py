@@ -74,6 +74,8 @@ def stop(files: AgentFiles) -> bool:
     process = process_of(files)
     if process is None:
         return False
+    if process == os.getpid():  # which is another one's number in another container
+        raise StillRunsError("it runs in another container: stop that, or type it there")
     for number in (signal.SIGTERM, signal.SIGKILL):
         try:
             os.kill(process, number)

@@ -191,6 +191,24 @@ def test_wipe_ends_the_agent_and_leaves_nothing(folder: Path) -> None:
     assert "cannot promise" in done.stdout
 
 
+def test_wipe_does_not_take_itself_for_an_agent_in_another_container(folder: Path) -> None:
+    """Each is process 1 of its own container, and the lock of their common volume holds that
+    number. `wipe` ended itself, and left the key."""
+    lock = folder / "spool.db.lock"
+    typed = 'echo $$ >"$1" && exec "$2" -m monitor agent wipe --yes -c "$3"'
+    with lock.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        done = subprocess.run(
+            ["sh", "-c", typed, "sh", str(lock), sys.executable, str(folder / "agent.toml")],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    assert (done.returncode, "it runs in another container" in done.stderr) == (1, True)
+    assert not (folder / "agent-key.pem").exists()
+
+
 @pytest.mark.parametrize(
     ("keep", "own_names", "away"),
     [(False, False, False), (True, True, False), (True, False, True), (False, True, True)],
