@@ -31,8 +31,10 @@ async def try_prometheus(trial: Trial) -> list[Checked]:
     ours = [one for one in targets if _port(one) == trial.settings.listen_port]
     if not ours:
         return [found("prometheus", address, What.PROMETHEUS_UNAWARE, **values)]
-    if all(one.get("health") == "down" for one in ours):
-        why = str(ours[0].get("lastError", ""))
+    # Before the first try a target is neither up nor down.
+    if all(one.get("health") != "up" for one in ours):
+        errors = (str(one.get("lastError") or "") for one in ours)
+        why = next(filter(None, errors), "it has not tried yet")
         return [found("prometheus", address, What.PROMETHEUS_FAILS, **values, why=why)]
     return [Checked(check="prometheus", about=address)]
 

@@ -257,6 +257,12 @@ def a_prometheus_without_a_token(made: World) -> Any:
     return str
 
 
+@fault(What.PROMETHEUS_FAILS, "cannot read the metrics: it has not tried yet", "Start shutwatch")
+def a_prometheus_that_has_just_begun(made: World) -> Any:
+    made.targets = [target(made.ports["page"], "unknown")]
+    return str
+
+
 async def _schema(made: World, version: str) -> None:
     """A database whose tables claim to be of this version."""
     store = sql_store(f"sqlite:///{made.folder / 'watch.db'}")
