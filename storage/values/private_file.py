@@ -31,8 +31,8 @@ def make_private(file: Path) -> None:
 
 
 def make_database_private(file: Path) -> None:
-    """The same for an SQLite file and its companions, which SQLite makes with the file's mode, where
-    a link leads."""
+    """The same where a link leads, for an SQLite file and its companions, which SQLite makes with
+    the file's mode."""
     file = Path(os.path.realpath(file))
     make_private(file)
     for end in ("-wal", "-shm", "-journal"):

@@ -28,6 +28,11 @@ def modes(folder: Path) -> dict[str, int]:
     return {file.name: stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()}
 
 
+def owners(folder: Path) -> dict[str, tuple[int, int]]:
+    """User and group of all that is in it, by name."""
+    return {one.name: (one.stat().st_uid, one.stat().st_gid) for one in folder.rglob("*")}
+
+
 def open_to_all(folder: Path) -> None:
     """As an earlier version left its files."""
     for file in folder.iterdir():
@@ -123,12 +128,12 @@ async def test_the_service_can_use_what_root_made_beside_its_database(tmp_path: 
     store = open_store(f"sqlite:///{tmp_path}/shutwatch.db", recording=Recording.ALONE)
     await store.open()
     with SqliteBackend(f"{tmp_path}/shutwatch.db").archiving() as held:
-        found = {file.name: file.stat() for file in tmp_path.iterdir()}
+        found = owners(tmp_path)
     await store.close()
     assert held
     ends = ("", "-wal", "-shm", RECORDING, ARCHIVING)
     assert {f"shutwatch.db{end}" for end in ends} <= found.keys()
-    assert {(one.st_uid, one.st_gid) for one in found.values()} == {(65534, 65533)}
+    assert {*found.values()} == {(65534, 65533)}
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, who alone can give a file away")
@@ -140,9 +145,9 @@ def test_the_service_can_read_what_root_moved_to_the_archive(tmp_path: Path) -> 
     name = "measurement/country=PK/date=2026-03-01/measurement-0f3a.parquet"
     place.put(name, Path(__file__))
     place.write("manifest/PK-2026-03.json", b"{}")
-    made = list(tmp_path.rglob("*"))
+    made = owners(tmp_path)
     assert len(made) == 6
-    assert {(one.stat().st_uid, one.stat().st_gid) for one in made} == {(65534, 65533)}
+    assert {*made.values()} == {(65534, 65533)}
     assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
 
 

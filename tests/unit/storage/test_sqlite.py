@@ -4,7 +4,7 @@ import asyncio
 import os
 import shutil
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -452,18 +452,26 @@ async def test_the_size_is_that_of_the_file(tmp_path: Path) -> None:
     await memory.close()
 
 
-async def test_the_room_is_that_of_the_disk_that_a_link_leads_to(tmp_path: Path) -> None:
-    """What the disk of the link has was shown as free, while the disk with the data ran full."""
-    memory = Path("/dev/shm")  # noqa: S108 # another file system than that of the tests
+@pytest.fixture
+def other_disk(tmp_path: Path) -> Iterator[Path]:
+    """A folder in another file system than `tmp_path`."""
+    memory = Path("/dev/shm")  # noqa: S108 # no file is named there
     if not memory.is_dir() or memory.stat().st_dev == tmp_path.stat().st_dev:
         pytest.skip("there is one file system alone")
-    with TemporaryDirectory(dir=memory) as disk:
-        file = tmp_path / "a.db"
-        file.symlink_to(Path(disk) / "a.db")
-        store = _store(file)
-        await store.open()
-        free = (await store.size()).free
-        await store.close()
-        there, here = (shutil.disk_usage(one).free for one in (disk, tmp_path))
+    with TemporaryDirectory(dir=memory) as folder:
+        yield Path(folder)
+
+
+async def test_the_room_is_that_of_the_disk_that_a_link_leads_to(
+    tmp_path: Path, other_disk: Path
+) -> None:
+    """What the disk of the link has was shown as free, while the disk with the data ran full."""
+    file = tmp_path / "a.db"
+    file.symlink_to(other_disk / "a.db")
+    store = _store(file)
+    await store.open()
+    free = (await store.size()).free
+    await store.close()
+    there, here = (shutil.disk_usage(one).free for one in (other_disk, tmp_path))
     assert free is not None
     assert abs(free - there) < abs(free - here)

@@ -129,8 +129,7 @@ async def test_a_look_serves_only_who_failed_before_it_began() -> None:
 
 
 async def test_what_nobody_can_share_any_more_is_forgotten() -> None:
-    """A name that is blocked for weeks, and whose addresses change, is another question each time.
-    """
+    """A name that is blocked for weeks and changes its addresses is another question each time."""
     world = World()
     made: list[weakref.ref[Measurement]] = []
     async with world.local(DIRECT) as controls:
