@@ -5,8 +5,9 @@ other, evenly spread over the interval: so a block shows soon at one of them, wh
 measure at once (`monitor.measuring.fast_lane`), and they do not all need the machine together.
 Half-way between two turns each platform is tested shortly (`monitor.measuring.between_turns`).
 
-Everything here goes by the event loop's time, which no change of the machine's clock moves. A cycle
-that takes longer than the interval makes the next one be missed, which is counted and logged.
+Everything here goes by the event loop's time, which no change of the machine's clock moves. A turn
+waits for the vantage's cycle before it. One that is due while another waits is missed, which is
+counted and logged.
 """
 
 import asyncio
@@ -137,7 +138,12 @@ class Schedule:
         after = offset(vantage, vantages) if interval >= _SPREAD_FROM else 1.0
         second = due + timedelta(seconds=after * interval)
         self._scheduler.add_job(
-            self._cycle, self._turns(due, second), args=[vantage], id=vantage.id, next_run_time=due
+            self._cycle,
+            self._turns(due, second),
+            args=[vantage],
+            id=vantage.id,
+            next_run_time=due,
+            max_instances=2,  # one that waits for another is no turn that was missed
         )
         self._add_between(vantage, second)
 

@@ -125,7 +125,7 @@ def cycle_duration_seconds(view: VantageView, _: datetime) -> Rows:
 
 @FAMILIES.vantage_counter()
 def schedule_missed(view: VantageView, _: datetime) -> Rows:
-    """Scheduled cycles that did not start because the one before was still running."""
+    """Scheduled cycles that did not start: another one still waited for the last to end."""
     yield (), view.schedule_missed
 
 

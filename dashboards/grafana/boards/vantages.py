@@ -96,8 +96,8 @@ def reports() -> list[Any]:
     )
     missed = graph(
         "Missed cycles",
-        "Scheduled cycles that did not run, by vantage: the one before was still running, or the "
-        "machine slept.",
+        "Scheduled cycles that did not run, by vantage: another one still waited for the last to "
+        "end.",
         units.Short,
         f"sum by (vantage) (increase(shutwatch_schedule_missed_total{{{VANTAGE}}}[{RATE}]))",
         interval="5m",

@@ -1,6 +1,7 @@
 """Turns keep their pace, whatever the clock shows, however long a cycle takes."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Iterable
 from itertools import pairwise
 from typing import cast
@@ -28,7 +29,7 @@ SETTINGS = Settings(vantages=(ONE,), catalog=Catalog(platforms=(), references=()
 
 
 class Jobs(CycleJobs):
-    """Cycles that only take their time."""
+    """Cycles that only take their time, one of a vantage at a time."""
 
     def __init__(self, lasting: float = 1.0) -> None:
         self.counter = self.counted = Counted()
@@ -38,18 +39,20 @@ class Jobs(CycleJobs):
         self.recorder = Folded(SETTINGS.events)
         self.between: list[float] = []
         self.busy_until = 0.0
+        self.locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self.silent: frozenset[str] = frozenset()
         self.out_of_turn: list[tuple[float, frozenset[str]]] = []
 
     def measures(self, vantage: VantagePoint) -> bool:
-        """Whether a cycle is under way; none is unless told so."""
-        del vantage
-        return asyncio.get_running_loop().time() < self.busy_until
+        """Whether a cycle is under way, or is to seem so."""
+        busy = asyncio.get_running_loop().time() < self.busy_until
+        return busy or self.locks[vantage.id].locked()
 
     async def run_scheduled(self, vantage: VantagePoint) -> Cycle | None:
         """One that finds nothing."""
-        self.begun.append((vantage.id, asyncio.get_running_loop().time()))
-        await asyncio.sleep(self.lasting)
+        async with self.locks[vantage.id]:
+            self.begun.append((vantage.id, asyncio.get_running_loop().time()))
+            await asyncio.sleep(self.lasting)
         return None
 
     async def test_between_turns(
@@ -66,8 +69,9 @@ class Jobs(CycleJobs):
         self, vantage: VantagePoint, platforms: frozenset[str]
     ) -> Cycle | None:
         """One that finds nothing."""
-        del vantage
-        self.out_of_turn.append((asyncio.get_running_loop().time(), platforms))
+        async with self.locks[vantage.id]:
+            self.out_of_turn.append((asyncio.get_running_loop().time(), platforms))
+            await asyncio.sleep(self.lasting)
         return None
 
     async def give_up(self, vantages: Iterable[str]) -> None:
@@ -106,15 +110,34 @@ async def test_jitter_moves_each_turn_and_never_the_pace() -> None:
     assert len({round(later - sooner, 3) for sooner, later in pairwise(times)}) > 1000
 
 
-async def test_a_cycle_that_takes_long_makes_the_next_ones_be_missed() -> None:
-    """They are counted when they are due, and the pace stays."""
+async def test_cycles_that_take_long_follow_each_other_and_make_some_be_missed() -> None:
+    """One turn waits; those due meanwhile are counted as missed."""
     jobs = Jobs(lasting=150.0)
     turns = schedule(jobs, jitter=0.0)
     await asyncio.sleep(130)
-    assert jobs.counted.missed == ["one", "one"]
-    await asyncio.sleep(120)
+    assert jobs.counted.missed == ["one"]
+    await asyncio.sleep(180)
     await turns.stop()
-    assert jobs.times() == pytest.approx([0.0, 180.0], abs=0.001)
+    assert jobs.times() == pytest.approx([0.0, 150.0, 300.0], abs=0.001)
+    assert jobs.counted.missed == ["one"] * 3
+
+
+async def test_a_turn_that_waited_for_a_cycle_out_of_turn_makes_none_be_missed() -> None:
+    """Where everything is dropped, each cycle lasts most of the interval: the turn waited for one
+    out of turn, was under way when the next was due, and that one was left out."""
+    jobs = Jobs(lasting=200.0)
+    turns = schedule(jobs, interval=300.0, jitter=0.0, catalog=CATALOG)
+    await asyncio.sleep(350)
+    jobs.silent = frozenset({"x"})
+    await asyncio.sleep(60)
+    jobs.silent = frozenset()
+    await asyncio.sleep(1100)
+    await turns.stop()
+    ((measured, _),) = jobs.out_of_turn
+    assert 500.0 <= measured <= 505.0
+    late = [measured + 200.0, measured + 400.0]
+    assert jobs.times() == pytest.approx([0.0, 300.0, *late, 1200.0, 1500.0], abs=0.01)
+    assert not jobs.counted.missed
 
 
 @pytest.mark.parametrize(("interval", "second"), [(20.0, 30.0), (600.0, 60.0)])
