@@ -16,9 +16,10 @@ from pathlib import Path
 import msgspec
 import pytest
 import trustme
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from monitor.agent.ask_controls import RemoteControls
-from monitor.agent.collector_client import CollectorClient, RefusedError
+from monitor.agent.collector_client import CollectorClient, RefusedError, agents_context
 from monitor.agent.collector_clock import AgentClock
 from monitor.agent.signed_answer import UnreachableError
 from monitor.agent.wipe import wipe
@@ -30,6 +31,7 @@ from probes.measurement import TcpObservation
 from tests.contract.cycles import measurement
 from tests.lab.certificates import authority, interceptor
 from tests.unit.monitor.agent.test_ask_controls import CYCLE, TARGET
+from tests.unit.monitor.analysis.judge.test_genuine_chains import made
 from tests.worlds.agent_collector import AGENT_KEY, NAME, Collector, collecting
 from tests.worlds.agent_world import VANTAGE, World, until, until_empty, world
 
@@ -183,6 +185,27 @@ async def test_the_collectors_own_certificate_may_be_the_anchor(tmp_path: Path) 
             await until_empty(one.spool)
         await one.spool.close()
     assert set(collector.measurements()) == one.put
+
+
+def test_an_authority_of_the_operators_own_is_trusted_by_every_python(tmp_path: Path) -> None:
+    """One made by hand says nothing of key identifiers or of what its key is for. Agents on Debian
+    13 refused collectors of such an authority, whom those on Debian 12 took."""
+    root = made("Our Authority", authority=True)
+    leaf = made(NAME, root)
+    key = leaf.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    file, anchor = tmp_path / "collector.pem", tmp_path / "our-ca.pem"
+    file.write_bytes(key + leaf.pem)
+    anchor.write_bytes(root.pem)
+    served = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    served.load_cert_chain(file)
+    agents = agents_context((str(anchor),))
+    here, there = ssl.MemoryBIO(), ssl.MemoryBIO()
+    agent = agents.wrap_bio(here, there, server_hostname=NAME)
+    for end in (agent, served.wrap_bio(there, here, server_side=True)) * 3:
+        with contextlib.suppress(ssl.SSLWantReadError):
+            end.do_handshake()
+    assert agent.version()
+    assert agents.verify_flags == agents_context(()).verify_flags
 
 
 async def test_a_state_authority_that_is_trusted_reads_neither_who_nor_what(
