@@ -58,7 +58,7 @@ def this_program() -> Path:
 def install(systemd: Systemd, program: Path) -> None:
     """Write the unit and start it, now and with the machine. Raises ServiceError or OSError."""
     text = files("monitor.agent").joinpath(UNIT).read_text("utf-8")
-    (systemd.units / UNIT).write_text(text.replace(_SHIPPED, str(program)), "utf-8")
+    (systemd.units / UNIT).write_text(text.replace(_SHIPPED, _in_unit(program)), "utf-8")
     for words in (("daemon-reload",), ("enable", UNIT), ("restart", UNIT)):
         _tell(systemd, *words)
 
@@ -73,6 +73,12 @@ def remove(systemd: Systemd) -> bool:
     unit.unlink()
     _tell(systemd, "daemon-reload")
     return True
+
+
+def _in_unit(program: Path) -> str:
+    """As ExecStart has it: in quotes a space ends no word, and a percent sign stands twice. systemd
+    takes no path with a quote or a backslash, and says so."""
+    return '"{}"'.format(str(program).replace("%", "%%"))
 
 
 def _tell(systemd: Systemd, *words: str) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -208,10 +209,35 @@ def test_the_service_is_the_shipped_unit_with_this_program(tmp_path: Path) -> No
     program = Path("/opt/elsewhere/bin/shutwatch")
     install(systemd(tmp_path), program)
     written = (tmp_path / UNIT).read_text("utf-8")
-    assert written == SHIPPED.replace("/opt/shutwatch/.venv/bin/shutwatch", str(program))
-    assert f"ExecStart={program} agent run --config {SERVICE_FOLDER}/agent.toml\n" in written
+    assert written == SHIPPED.replace("/opt/shutwatch/.venv/bin/shutwatch", f'"{program}"')
+    assert f'ExecStart="{program}" agent run --config {SERVICE_FOLDER}/agent.toml\n' in written
     told = (tmp_path / "told").read_text().splitlines()
     assert told == ["daemon-reload", f"enable {UNIT}", f"restart {UNIT}"]
+
+
+def test_the_service_starts_a_program_in_a_folder_of_any_name(tmp_path: Path) -> None:
+    """systemd takes a space for the end of the program, and %h for a folder of its own: the agent
+    had joined, and its service never started."""
+    install(systemd(tmp_path), Path("/opt/our tools 100%h/shutwatch"))
+    written = (tmp_path / UNIT).read_text("utf-8")
+    assert '\nExecStart="/opt/our tools 100%%h/shutwatch" agent run --config ' in written
+
+
+@pytest.mark.systemd
+def test_systemd_finds_a_program_in_a_folder_of_any_name(tmp_path: Path) -> None:
+    """By its own reader of units."""
+    program = tmp_path / "our tools 100%h" / "shutwatch"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    install(systemd(tmp_path), program)
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", str(tmp_path / UNIT)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert [line for line in done.stderr.splitlines() if "shutwatch" in line] == []
 
 
 def test_a_wiped_agent_leaves_no_service(tmp_path: Path) -> None:
