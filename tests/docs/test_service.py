@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,22 @@ def test_the_controls_unit_starts_a_command_there_is() -> None:
     context = command.make_context("serve", started.split())
     assert context.params["folder"] == Path("/var/lib/shutwatch-control")
     assert context.params["country"] == "NL"
+
+
+def test_a_control_whose_address_comes_late_is_started_again(tmp_path: Path) -> None:
+    """At boot an address of the machine, or the name that leads to it, may not be there yet."""
+    typed = f"control serve --country NL --listen 192.0.2.1:1080 --folder {tmp_path}"
+    done = subprocess.run(
+        [sys.executable, "-m", "monitor", *typed.split()],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "this machine has no such address" in done.stderr
+    text = (PACKAGING / CONTROL).read_text()
+    assert "\nRestart=on-failure\n" in text
+    ends = re.findall(r"^RestartPreventExitStatus=(.+)$", text, re.MULTILINE)
+    assert str(done.returncode) not in " ".join(ends).split()
 
 
 def test_reloading_it_sends_the_signal_that_reloads(text: str) -> None:
