@@ -141,8 +141,10 @@ def _usual_folder() -> Path:
 def _bound(host: str, port: int) -> socket.socket:
     """A socket at that address. Exits where it cannot be had."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # Where the kernel has no IPv6, the socket itself says so.
+    both = host == "::" and socket.has_dualstack_ipv6()
     try:
-        return socket.create_server((host, port), family=family, dualstack_ipv6=host == "::")
+        return socket.create_server((host, port), family=family, dualstack_ipv6=both)
     except OSError as error:
         reason = REASONS.get(error.errno or 0, error.strerror)
         if isinstance(error, socket.gaierror):

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import resource
 import shlex
 import signal
 import socket
@@ -13,6 +14,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+import typer
+
+from monitor.cli.control import _bound
 from monitor.config.egress import parse_egress
 from monitor.setup.answers import line_of
 from probes.vantage import Egress, VantageRole
@@ -149,3 +154,19 @@ def test_mistakes_say_what_would_be_right(tmp_path: Path) -> None:
         )
         assert (done.returncode, said in done.stderr) == (2, True), done.stderr
         assert "Traceback" not in done.stderr
+
+
+def test_a_machine_without_ipv6_is_told_that_it_cannot_listen_there(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """`--listen [::]` on one whose kernel has no IPv6 ended with a traceback. Here there is no
+    socket of any family."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        with pytest.raises(typer.Exit) as ended:
+            _bound("::", 1080)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert ended.value.exit_code == 2
+    assert "cannot listen on :: port 1080: " in capsys.readouterr().err
