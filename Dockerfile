@@ -56,6 +56,6 @@ VOLUME /data
 EXPOSE 10100
 # Healthy means the process answers; whether it has data to show is /-/ready.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s \
-  CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:10100/-/healthy', timeout=4)"]
+  CMD ["python", "-c", "import urllib.request as u; u.build_opener(u.ProxyHandler({})).open('http://127.0.0.1:10100/-/healthy', timeout=4)"]
 ENTRYPOINT ["shutwatch"]
 CMD ["run"]

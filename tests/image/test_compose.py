@@ -3,8 +3,12 @@
 import re
 import shutil
 import subprocess
+import sys
+import threading
 import tomllib
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from socketserver import TCPServer
 from typing import Any
 
 import pytest
@@ -221,6 +225,36 @@ def test_the_health_check_is_the_images_own() -> None:
     dockerfile = (ROOT / "Dockerfile").read_text("utf-8")
     (asked,) = re.findall(r"HEALTHCHECK[^\[]*\\\n  CMD (\[.*\])", dockerfile)
     assert SERVICES["shutwatch"]["healthcheck"]["test"] == ["CMD", *yaml.safe_load(asked)]
+
+
+def test_a_health_check_asks_through_no_proxy() -> None:
+    """Docker gives every container the proxy of its own settings, as `http_proxy`. Asked through it
+    no service was ever healthy, and what waits for that never started."""
+
+    class Healthy(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Nothing."""
+
+    _, _, code = SERVICES["shutwatch"]["healthcheck"]["test"][1:]
+    with TCPServer(("127.0.0.1", 0), Healthy) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        done = subprocess.run(
+            [sys.executable, "-c", code.replace(":10100/", f":{server.server_address[1]}/")],
+            env={"http_proxy": "http://192.0.2.1:3128"},
+            capture_output=True,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (0, b"")
+    others = [one["healthcheck"]["test"] for one in SERVICES.values()]
+    fetched = [one for one in others if one[1] == "wget"]
+    assert len(fetched) == 3
+    assert all(one[2:4] == ["-Y", "off"] for one in fetched)
+    both = yaml.safe_load((ROOT / "compose.collectors.yaml").read_text("utf-8"))["services"]
+    assert both["collector-2"]["healthcheck"]["test"][3] == code
 
 
 def test_the_base_can_be_chosen() -> None:
