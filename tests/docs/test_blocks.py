@@ -257,7 +257,8 @@ def _configure(folder: Path) -> None:
     for name in ("monitor", "probes", "storage", "tests"):
         (folder / name).symlink_to(ROOT / name)
     (folder / ".venv").symlink_to(sys.prefix)
-    shutil.copytree(ROOT / "compose", folder / "compose")
+    for name in ("compose", "dashboards"):
+        shutil.copytree(ROOT / name, folder / name)
     (folder / "named.toml").write_text(
         'signing_key = "keys.pem"\n[[vantage]]\nid = "here"\ncountry = "PK"\n'
         '[collector]\nlisten = "127.0.0.1:8443"\nbehind_proxy = true\n'

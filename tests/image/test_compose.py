@@ -257,6 +257,28 @@ def test_a_health_check_asks_through_no_proxy() -> None:
     assert both["collector-2"]["healthcheck"]["test"][3] == code
 
 
+@pytest.mark.parametrize("name", ["compose.yaml", "compose.collectors.yaml"])
+def test_containers_can_read_what_is_mounted_whatever_the_umask(tmp_path: Path, name: str) -> None:
+    """Checked out and set up as docs/docker.md says by somebody whose files are nobody else's."""
+    for folder in ("compose", "dashboards"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    subprocess.run(["chmod", "-R", "go-rwx", "."], cwd=tmp_path, check=True)
+    blocks = (ROOT / "docs/docker.md").read_text("utf-8").split("```sh\n")[1:]
+    typed = "".join(block.split("```")[0] for block in blocks)
+    lines = [line for line in typed.splitlines() if re.match(r"cp compose|chmod (?!444)", line)]
+    subprocess.run(["sh", "-euc", "\n".join(["umask 077", *lines])], cwd=tmp_path, check=True)
+    services = yaml.safe_load((ROOT / name).read_text("utf-8"))["services"]
+    sources = {
+        tmp_path / source
+        for service in services.values()
+        for source, _, _ in mounts(service)
+        if source.startswith("./")
+    }
+    read = {one for source in sources for one in (source, *source.rglob("*"))}
+    assert [one for one in read if not one.stat().st_mode & 0o004] == []
+    assert (tmp_path / "compose/secrets").stat().st_mode & 0o777 == 0o700
+
+
 def test_the_base_can_be_chosen() -> None:
     """Every stage builds on the argument BASE, whose default is a pinned version of Python, or on
     another stage."""
