@@ -1,12 +1,13 @@
 """The evidence for an event, from the store: measurements around its onset, next to their controls.
 
 For each network the evidence comes from the cycle with the highest evidence grade; the earliest of
-several. Networks, endpoints and rows are limited, and bodies of pages are not kept.
+several, and none of a vantage in quarantine. Networks, endpoints and rows are limited, and bodies
+of pages are not kept.
 """
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -19,10 +20,12 @@ from monitor.analysis.verdict import EVIDENCE_ORDER, State, Verdict
 from monitor.export.common_text import common_texts, with_common_text
 from monitor.export.continuations import goes_on_now, reviews_of
 from monitor.export.public_view import PublicView, earlier
+from monitor.judging.quarantine import Quarantined
 from monitor.sources.witnesses import second_witnesses
 from probes.measurement import HttpObservation, Measurement, Purpose, TlsObservation
 from storage.first_rows import first_rows
 from storage.store import Store
+from storage.values.fleet import Quarantine
 from storage.values.reviews import Annotation, Review
 from storage.values.selection import Selection
 
@@ -145,8 +148,12 @@ def public_evidence(
 class EvidenceReader:
     """Reads evidence, for a few events at once, and keeps the latest in memory."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(
+        self, store: Store, quarantines: Callable[[], Awaitable[Sequence[Quarantine]]] | None = None
+    ) -> None:
+        """`quarantines` reads which vantages are in quarantine; without it none is."""
         self._store = store
+        self._quarantines = quarantines
         self._readers = asyncio.Semaphore(_READERS)
         self._known: OrderedDict[tuple[object, ...], _Read] = OrderedDict()
 
@@ -194,13 +201,15 @@ class EvidenceReader:
     async def _networks(
         self, event: Event, shown: Sequence[NetworkStatus], now: datetime
     ) -> tuple[NetworkEvidence, ...]:
-        key = (event.id, tuple((one.key, _begun(event, one)) for one in shown))
+        held = tuple(await self._quarantines()) if self._quarantines is not None else ()
+        key = (event.id, tuple((one.key, _begun(event, one)) for one in shown), held)
         known = self._known.get(key)
         if known is not None and timedelta() <= now - known.at < _KEPT:
             self._known.move_to_end(key)
             kept = known.networks
         else:
-            kept = tuple([await self._network(event, one) for one in shown])
+            left_out = Quarantined(held)
+            kept = tuple([await self._network(event, one, left_out) for one in shown])
             if all(one.endpoints for one in kept):
                 self._known[key] = _Read(at=now, networks=kept)
                 self._known.move_to_end(key)
@@ -211,7 +220,9 @@ class EvidenceReader:
             for one, status in zip(kept, shown, strict=True)
         )
 
-    async def _network(self, event: Event, status: NetworkStatus) -> NetworkEvidence:
+    async def _network(
+        self, event: Event, status: NetworkStatus, left_out: Quarantined
+    ) -> NetworkEvidence:
         begun = _begun(event, status)
         listed = await first_rows(
             self._store.verdicts(
@@ -226,7 +237,14 @@ class EvidenceReader:
             ),
             MOST_ROWS,
         )
-        cycle = _strongest_cycle([one for one in listed if _is_of(one, status)])
+        cycle = _strongest_cycle(
+            [
+                one
+                for one in listed
+                if _is_of(one, status)
+                and not left_out.covers(one.vantage, one.measured_at or one.judged_at)
+            ]
+        )
         failing = sorted(
             (one for one in cycle if one.state in _FAILING),
             key=lambda one: -EVIDENCE_ORDER[one.evidence],

@@ -89,7 +89,7 @@ class Pages:
         self._public = public
         self._tokens = tokens
         self._quarantines = quarantines
-        self._evidence = EvidenceReader(store) if store is not None else None
+        self._evidence = EvidenceReader(store, quarantines) if store is not None else None
         self._listed = ListedEvents(publisher, store, view)
         self._history = StoredHistory(store, view, publisher.now)
         self._comparing = ComparePage(publisher, self._listed, self._history, self.reader)

@@ -28,6 +28,7 @@ from monitor.wording.words import words_in
 from storage.store import Store
 from storage.values.cycle import Cycle
 from tests.browser import seed
+from tests.contract.agents import quarantine
 from tests.contract.cycles import cycle
 from tests.prometheus import world
 from tests.prometheus.world import FIELD, NOW, Clock
@@ -746,3 +747,37 @@ async def test_better_evidence_is_shown_once_it_came(store: Store) -> None:
     soon = seed.NOW + timedelta(seconds=61)
     after = (await reader.of(event, soon)).networks[1]
     assert {one.verdict.evidence for one in after.endpoints} == {Evidence.CONCLUSIVE}
+
+
+async def test_no_test_of_a_vantage_in_quarantine_is_shown_as_evidence() -> None:
+    """Its network has another vantage that finds the block too, by weaker signs: those are shown,
+    as in a report."""
+    store = MemoryStore()
+    await store.open()
+    await seed.fill(store)
+    _, second, _ = seed.cycles()
+    liar = tuple(
+        msgspec.structs.replace(
+            one,
+            cycle="liar",
+            vantage="doubted",
+            evidence=Evidence.CONCLUSIVE if one.state is State.BLOCKED else one.evidence,
+        )
+        for one in second.verdicts
+    )
+    await store.save(
+        msgspec.structs.replace(
+            second, id="liar", vantage="doubted", verdicts=liar, measurements=(), platforms=()
+        )
+    )
+    reader = EvidenceReader(store, store.quarantines)
+    event = await reader.event(seed.EVENT)
+    assert event is not None
+
+    async def shown() -> set[str]:
+        network = (await reader.of(event, seed.NOW)).networks[1]
+        return {one.verdict.vantage for one in network.endpoints}
+
+    assert await shown() == {"doubted"}
+    await store.quarantine(quarantine("doubted"))
+    assert await shown() == {second.vantage}
