@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from monitor.analysis.events.continuation import continued_events
-from monitor.analysis.events.event import Event, EventKind, EventLogEntry
+from monitor.analysis.events.event import Event, EventKind, EventLogEntry, EventState
 from monitor.analysis.events.stretches import stretches
 from monitor.export.continuations import reviews_of
 from monitor.export.csv import value_lines
@@ -62,7 +62,8 @@ async def gather_events(store: Store, wanted: Wanted, data: Path) -> Events:
             spans += len(rows)
             for event in events:
                 if event.kind is EventKind.BLOCK:
-                    stories.add(event, is_proven(event))
+                    stands = event.state is not EventState.WITHDRAWN
+                    stories.add(event, (is_proven(event), stands))
                 else:
                     related.add(event, (_weight(event.kind), is_proven(event)))
     return Events(

@@ -156,9 +156,12 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def main_story(self) -> Story | None:
-        """The event that the report is mainly about: the last confirmed one, else the last."""
+        """The event that the report is mainly about: the last confirmed one, else the last that was
+        not withdrawn, else the last. Late results may have an event continue as one that is
+        detected before it, and is there in its place."""
         proven = [one for one in self.stories if is_proven(one.event)]
-        known = proven or list(self.stories)
+        stand = [one for one in self.stories if one.event.state is not EventState.WITHDRAWN]
+        known = proven or stand or list(self.stories)
         return known[-1] if known else None
 
     @property

@@ -115,6 +115,23 @@ async def test_a_confirmed_block_is_kept_before_newer_leads(tmp_path: Path) -> N
     assert "6 more events are only in data/events.csv." in text
 
 
+async def test_a_lead_is_not_told_as_the_event_that_it_continues(tmp_path: Path) -> None:
+    """Results that came late have the event begin earlier: what continues it was detected before
+    it, and is suspected while it is withdrawn."""
+    lead = block(EventState.SUSPECTED)
+    gone = msgspec.structs.replace(
+        lead,
+        id="0" * 20,
+        state=EventState.WITHDRAWN,
+        detected_at=lead.detected_at + timedelta(minutes=10),
+    )
+    findings, title, text, _ = await reported(tmp_path, [lead, gone])
+    assert [one.event for one in findings.stories] == [lead, gone]
+    assert findings.main_story == findings.stories[0]
+    assert "X may be blocked in Pakistan" in title
+    assert "do not support this" not in text
+
+
 async def test_a_shutdown_is_kept_before_lost_vantages(tmp_path: Path) -> None:
     """And what is left out is counted."""
     new = block()
