@@ -15,6 +15,8 @@ from storage.store import Store
 from storage.values.rollup import COUNTS, Availability
 from storage.values.selection import Selection
 
+_HOUR = timedelta(hours=1)
+
 
 class Lanes:
     """Counts of platform verdicts by network."""
@@ -58,7 +60,7 @@ class Lanes:
         if any(states.values()):
             at = hour.counted_from or hour.starts_at
             network = (hour.asn or 0, hour.network)
-            until = hour.counted_until or hour.starts_at + timedelta(hours=1)
+            until = hour.counted_until or hour.starts_at + _HOUR
             self._count(network, (at, until), states)
             self.by_hour[network] += sum(states.values())
             place = (hour.country, hour.platform, *network)
@@ -112,8 +114,9 @@ async def _counted(store: Store, selection: Selection, before: datetime, width: 
     lanes: Lanes | None = None
     if selection.since is None or hour > selection.since:
         async for batch in store.availability(msgspec.structs.replace(selection, until=hour)):
-            origin = min(one.counted_from or one.starts_at for one in batch)
-            lanes = lanes or Lanes(Slots(origin, max(width, timedelta(hours=1))))
+            # Slots of whole hours: else the counts of an hour would lie in one that ends before it.
+            origin = min(one.starts_at for one in batch)
+            lanes = lanes or Lanes(Slots(origin, _HOUR * max(1, -(-width // _HOUR))))
             for one in batch:
                 lanes.add_hour(one)
     return lanes or Lanes(Slots(before, width))

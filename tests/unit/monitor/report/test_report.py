@@ -11,7 +11,7 @@ import stat
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from itertools import pairwise
@@ -483,6 +483,35 @@ async def test_what_is_left_of_verdicts_is_not_taken_for_all(tmp_path: Path) -> 
     assert "14 verdicts (12 of them counted by the hour, the others from 1 vantage), " in words
     assert "the longest time without one was 5 minutes, as far as single results are kept" in words
     assert "This rests on 1 network." in words
+
+
+@pytest.mark.parametrize(
+    ("since", "interval", "expected"),
+    [
+        (1800, 300.0, [(at(3600), at(7200), 12)]),
+        (0, 300.0, [(at(0), at(3600), 0), (at(3600), at(7200), 12)]),
+        (0, 3600.0, [(at(0), at(7200), 12)]),
+    ],
+)
+async def test_what_is_kept_by_the_hour_is_told_in_whole_hours(
+    tmp_path: Path,
+    since: float,
+    interval: float,
+    expected: Sequence[tuple[datetime, datetime, int]],
+) -> None:
+    """The report may begin within an hour, and cycles be far apart: no chart and no file shows the
+    block before the hour in which it was found."""
+    store = MemoryStore()
+    await store.open()
+    for number in range(24):
+        await store.save(story_cycle(number, blocked=number >= 12))
+    for what in RAW:
+        async for _ in store.prune(what, at(30 * 86400)):
+            pass
+    wanted = msgspec.structs.replace(WANTED, since=at(since), until=at(7200))
+    findings = await gather(store, wanted, tmp_path, interval)
+    slots = findings.lanes[0].slots
+    assert [(one.start, one.end, one.blocked) for one in slots] == expected
 
 
 async def test_controls_worked_as_far_as_is_still_known(tmp_path: Path) -> None:
