@@ -276,6 +276,8 @@ class Store(SourceStore, ActStore, Protocol):
 
         The time it takes hardly grows with the time selected. So causes are counted only where the
         verdicts are not too many; where they are, and where verdicts are deleted, they are unknown.
+        What a vantage decided in quarantine counts as undecided, for an unknown cause, as far as
+        its verdicts are stored.
         """
 
     def rows(

@@ -43,7 +43,8 @@ class Cause(StrEnum):
     UNCLEAR = "unclear"
     """The results do not agree, or nobody can say what they mean."""
     UNKNOWN = "unknown"
-    """The verdict is deleted, or there are too many to count causes."""
+    """The verdict is deleted, there are too many to count causes, or a person left its vantage out:
+    then it decides nothing here, as in events."""
 
 
 CAUSES: Mapping[str, Cause] = {
@@ -193,9 +194,9 @@ class Tallies:
             self._causes[place] = Counter()
             self._hours[place] = set()
 
-    def add(self, verdict: PlatformVerdict) -> None:
-        """One verdict of a field vantage."""
-        cause = cause_of(verdict)
+    def add(self, verdict: PlatformVerdict, *, quarantined: bool = False) -> None:
+        """One verdict of a field vantage, which may be in quarantine."""
+        cause = cause_of(verdict) or (Cause.UNKNOWN if quarantined else None)
         place = (verdict.country, verdict.platform, verdict.asn, verdict.network)
         self.expect(*place)
         if cause is None:

@@ -67,8 +67,8 @@ async def gather(store: CollectorStore, wanted: Wanted, folder: Path, interval: 
     events = await gather_events(store, wanted, folder / "data")
     stories, rows = events.stories, events.rows
     windows = _windows(stories, wanted)
-    lanes = await lanes_of(store, wanted, interval)
     quarantined = Quarantined(await store.quarantines())
+    lanes = await lanes_of(store, wanted, interval, quarantined)
     applied, chosen, rows["data/verdicts.csv"] = await _verdicts(
         store, wanted, windows, folder / "data/verdicts.csv", quarantined
     )
@@ -191,7 +191,7 @@ async def _verdicts(
     path: Path,
     quarantined: Quarantined,
 ) -> tuple[list[Applied], list[Verdict], int]:
-    """Rules by network, verdicts to show as examples, none of which is `quarantined`, and the
+    """Rules by network and verdicts to show as examples, without what is `quarantined`, and the
     number of rows written."""
     counts: Counter[tuple[Network, str, str]] = Counter()
     examples: dict[tuple[Network, str, str], Verdict] = {}
@@ -201,11 +201,12 @@ async def _verdicts(
             await asyncio.to_thread(write_rows, Kind.VERDICTS, out, wanted, batch)
             rows += len(batch)
             for one in batch:
+                if quarantined.covers(one.vantage, one.measured_at or one.judged_at):
+                    continue
                 network = (one.asn, one.network)
                 counts[network, one.rule_id, one.state.value] += 1
-                doubted = quarantined.covers(one.vantage, one.measured_at or one.judged_at)
                 shown = any(start <= one.judged_at < end for start, end in windows)
-                if one.state in _ACCUSED and shown and not doubted:
+                if one.state in _ACCUSED and shown:
                     kind = (network, one.method, one.sub_method)
                     # Of equally good ones the first.
                     examples[kind] = max(examples.get(kind, one), one, key=_worth)

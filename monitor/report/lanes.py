@@ -8,6 +8,7 @@ import msgspec
 
 from monitor.analysis.coverage import Cause, Tallies
 from monitor.analysis.verdict import PlatformVerdict, State
+from monitor.judging.quarantine import NOBODY, Quarantined
 from monitor.report.findings import Lane, Network, Wanted
 from monitor.report.time_slots import Slots
 from probes.vantage import VantageRole
@@ -35,14 +36,17 @@ class Lanes:
         self.versions: set[str] = set()
         self.tallies = Tallies()
 
-    def add(self, network: Network, at: datetime, verdict: PlatformVerdict) -> None:
-        """One verdict."""
-        state = verdict.state
+    def add(
+        self, network: Network, at: datetime, verdict: PlatformVerdict, *, quarantined: bool
+    ) -> None:
+        """One verdict; of a vantage in quarantine it decides nothing."""
+        self.tallies.add(verdict, quarantined=quarantined)
+        state = State.INSUFFICIENT if quarantined else verdict.state
         gap = at - self.times[network][1] if network in self.gaps else timedelta()
         self.gaps[network] = max(self.gaps.get(network, timedelta()), gap)
         self.kept_from = self.kept_from or at
         self._count(network, (at, at), {state: 1})
-        if verdict.blocked_all_the_same:
+        if verdict.blocked_all_the_same and not quarantined:
             self.all_the_same[network] += 1
             self.slots.count_blocked_all_the_same(network, at)
 
@@ -88,9 +92,11 @@ class Lanes:
         )
 
 
-async def lanes_of(store: Store, wanted: Wanted, interval: float) -> Lanes:
-    """From verdicts where they are still stored; before that from counts by the hour, which are
-    kept longer."""
+async def lanes_of(
+    store: Store, wanted: Wanted, interval: float, quarantined: Quarantined = NOBODY
+) -> Lanes:
+    """From verdicts where they are still stored, none of which decides anything that is
+    `quarantined`; before that from counts by the hour, which are kept longer."""
     selection = wanted.selection
     # Half as long again as the time between cycles, so that hardly a slot is empty by chance.
     width = timedelta(seconds=max(1.0, 1.5 * interval))
@@ -101,8 +107,7 @@ async def lanes_of(store: Store, wanted: Wanted, interval: float) -> Lanes:
             if one.vantage_role == VantageRole.FIELD:
                 network = (one.asn, one.network)
                 # The time of the measurement, not of the verdict: events go by that clock.
-                lanes.add(network, one.started_at, one)
-                lanes.tallies.add(one)
+                lanes.add(network, one.started_at, one, quarantined=one in quarantined)
                 lanes.vantages.setdefault(network, set()).add(one.vantage)
                 lanes.versions.add(one.rules_version)
     return lanes or await _counted(store, selection, wanted.until, width)

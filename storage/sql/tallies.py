@@ -3,7 +3,8 @@ length of its time.
 
 Whole days come from the counts by the day, whole hours at both ends from those by the hour, and the
 rest from the verdicts themselves. The causes of undecided verdicts stand in verdicts alone; they
-are counted where these are few enough, and as far as they are still stored.
+are counted where these are few enough, and as far as they are still stored. So far, too, verdicts
+of vantages in quarantine count as undecided: nobody may conclude from them that nothing is blocked.
 """
 
 from collections import Counter
@@ -11,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
 from sqlalchemy import ColumnElement, Connection, Select, Table, case, func, select
 from sqlalchemy.sql.selectable import FromClause
 
@@ -50,12 +52,19 @@ def tallies(
             found = dict(zip(COUNTS, map(int, row[5:]), strict=True))
             states.setdefault(place, Counter()).update(found)
             hours[place] += int(number)
+    few = sum(map(Counter.total, states.values())) <= most
     undecided_by_rule = (
         _causes(connection, selection)
-        if sum(map(Counter.total, states.values())) <= most
-        and any(counts[State.INSUFFICIENT] for counts in states.values())
+        if few and any(counts[State.INSUFFICIENT] for counts in states.values())
         else {}
     )
+    # After the causes: of those who are left out none is known.
+    for place, left_out in _left_out(connection, selection, few=few).items():
+        counts = states.get(place, Counter())
+        for state, number in left_out.items():
+            taken = min(number, counts[state])
+            counts[state] -= taken
+            counts[State.INSUFFICIENT] += taken
     return [
         Tally(
             country=place[0],
@@ -162,6 +171,35 @@ def _of_verdicts_in_turn(
         cycle.id == c.cycle,
         cycle.hurried.is_(False),
     ]
+
+
+def _left_out(
+    connection: Connection, selection: Selection, *, few: bool
+) -> dict[Place, Counter[State]]:
+    """Decided verdicts of vantages in quarantine. Of those that were moved to the archive none,
+    unless the verdicts selected are `few`."""
+    c, held = _VERDICTS.c, schema.quarantine.c
+    key = [*(c[name] for name in _PLACE), c.state]
+    found: dict[Place, Counter[State]] = {}
+    quarantines = select(held.vantage, held.country, held.since, held.until)
+    for vantage, where_it_is, since, until in connection.execute(quarantines).all():
+        if selection.country not in ("", where_it_is):
+            continue
+        here = msgspec.structs.replace(selection, country=where_it_is)
+        where = [
+            *_of_verdicts_in_turn(here, here.since, here.until),
+            c.vantage == vantage,
+            c.state.not_in([state.value for state in _UNDECIDED]),
+            # As `monitor.judging.quarantine` covers them.
+            *([] if since is None else [c.started_at >= since]),
+            *([] if until is None else [c.started_at < until]),
+        ]
+        query: Select[Any] = select(*key, func.count()).where(*where).group_by(*key)
+        query = of_verdicts(query, here, here.since, here.until) if few else query
+        for country, platform, asn, network, state, number in connection.execute(query):
+            place = (country, platform, int(asn), network)
+            found.setdefault(place, Counter())[counted_as(State(state))] += int(number)
+    return found
 
 
 def _causes(connection: Connection, selection: Selection) -> dict[Place, Counter[Cause]]:

@@ -23,7 +23,7 @@ from storage.values.prunable import RAW, Prunable
 from storage.values.rollup import UTC, Period
 from storage.values.row_kind import RowKind
 from storage.values.selection import Selection
-from tests.contract.agents import batch, seen_cycle
+from tests.contract.agents import batch, quarantine, seen_cycle
 from tests.contract.conftest import KINDS, url_of
 from tests.contract.cycles import EVERY_OBSERVATION, at, cycle, measurement
 from tests.contract.listing import EVERYTHING, flat
@@ -224,7 +224,11 @@ async def test_all_that_moved_is_listed_as_before(store: CollectorStore, url: st
 async def test_only_whole_days_move(store: CollectorStore, url: str) -> None:
     """A day that is not over at the limit stays; what is in both places is one listing."""
     await _fill(store, days=2)
+    # Half of its verdicts count as undecided, wherever they are.
+    held = msgspec.structs.replace(quarantine("gru"), country="BR", since=at(DAY))
+    await store.quarantine(held)
     before = await _listed(store, 1)
+    assert {one.country for one in before["tallies 0"] if one.undecided} == {"BR"}
     await _move(store, at(1.2 * DAY))
     left = await _plain(url, lambda plain: flat(plain.measurements(EVERYTHING)))
     assert {str(one.started_at)[:10] for one in left} == {"2024-02-18", "2024-02-19"}

@@ -12,10 +12,11 @@ from monitor.analysis.verdict import State
 from probes.vantage import VantageRole
 from storage.sql.store import SqlStore
 from storage.sql.tallies import tallies
-from storage.store import Store
+from storage.store import CollectorStore, Store
 from storage.values.cycle import Cycle
 from storage.values.prunable import RAW
 from storage.values.selection import Selection
+from tests.contract.agents import quarantine
 from tests.contract.cycles import at, cycle
 
 HOUR = 3600
@@ -173,6 +174,35 @@ async def test_causes_of_very_many_verdicts_are_not_searched(store: Store) -> No
 
     (found,) = await store._read(read)
     assert found.undecided == {Cause.UNKNOWN: 4}
+
+
+@pytest.mark.parametrize("until", [at(DAY), at(HOUR), at(1800), None])
+async def test_what_a_vantage_decides_in_quarantine_is_undecided(
+    store: CollectorStore, until: datetime | None
+) -> None:
+    """In whole days and hours and in parts of one, nobody may say by it that nothing is blocked."""
+    await store.save(judged(0, vantage="doubted"))
+    await store.save(judged(1, State.BLOCKED, "tls.reset", vantage="doubted"))
+    await store.save(judged(2, State.INSUFFICIENT, "control.missing", vantage="doubted"))
+    await store.save(judged(3, vantage="doubted", hurried=True))
+    await store.save(judged(4, vantage="trusted"))
+    await store.save(judged(5, vantage="abroad", country="BR"))
+    held = msgspec.structs.replace(quarantine("doubted"), since=None)
+    await store.quarantine(held)
+    wanted = Selection(since=at(0), until=until)
+    there = {one.country: one for one in await store.tallies(wanted)}
+    assert there["PK"].decided == 1
+    assert there["PK"].undecided == {Cause.UNKNOWN: 2, Cause.NO_CONTROL: 1}
+    assert there["BR"].decided == 1
+    await store.quarantine(msgspec.structs.replace(held, since=at(250)))
+    (found,) = await store.tallies(msgspec.structs.replace(wanted, country="PK"))
+    assert (found.states[State.OK], found.states[State.BLOCKED]) == (2, 0)
+    await store.quarantine(msgspec.structs.replace(held, until=at(250)))
+    (found,) = await store.tallies(msgspec.structs.replace(wanted, country="PK"))
+    assert (found.states[State.OK], found.states[State.BLOCKED]) == (1, 1)
+    assert await store.release("doubted")
+    (found,) = await store.tallies(msgspec.structs.replace(wanted, country="PK"))
+    assert (found.decided, found.undecided) == (3, {Cause.NO_CONTROL: 1})
 
 
 async def test_the_coverage_of_a_week_says_what_is_missing(store: Store) -> None:

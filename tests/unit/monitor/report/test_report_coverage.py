@@ -27,10 +27,18 @@ from storage.open_store import open_store
 from storage.store import Store
 from storage.values.cycle import Cycle
 from storage.values.prunable import RAW
+from tests.contract.agents import quarantine
 from tests.contract.cycles import at
 from tests.unit.monitor.report.test_report import _texts
 from tests.worlds.memory_store import MemoryStore
-from tests.worlds.report_world import KEY, MADE_AT, WANTED, block, story_cycle
+from tests.worlds.report_world import (
+    HIDDEN_VANTAGE,
+    KEY,
+    MADE_AT,
+    WANTED,
+    block,
+    story_cycle,
+)
 
 HOUR = msgspec.structs.replace(WANTED, since=at(0), until=at(3600))
 """The hour of the twelve cycles."""
@@ -500,3 +508,19 @@ async def test_the_command_refuses_and_says_how_to_insist(tmp_path: Path) -> Non
     assert answer.exit_code == 0, answer.output
     assert "Nothing is known about X in Pakistan" in answer.output
     assert out.exists()
+
+
+async def test_a_vantage_in_quarantine_proves_no_block_and_none(tmp_path: Path) -> None:
+    """Nobody concludes from its tests that nothing is blocked, nor that something was: charts and
+    tables have them as undecided, and the rules that decided none of them."""
+    store = await stored(*(story_cycle(number, blocked=number == 3) for number in range(12)))
+    await store.quarantine(quarantine(HIDDEN_VANTAGE))
+    title, text = await said(store, tmp_path)
+    assert title == "Nothing is known about X in Pakistan"
+    assert "Not enough to tell: 0 of 12 cycles decided." in text
+    assert "No block in" not in text
+    assert "12 verdicts, and none was decided" in text
+    assert "tls.reset" not in text
+    with (tmp_path / "data/timeline.csv").open(encoding="utf-8", newline="") as rows:
+        counts = [(row["open"], row["blocked"], row["share_open"]) for row in csv.DictReader(rows)]
+    assert set(counts) == {("0", "0", "")}
