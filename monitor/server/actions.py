@@ -87,6 +87,9 @@ class Actions:
         self._background: set[asyncio.Task[None]] = set()
         self._tried: list[tuple[str, str, str]] = []
         self._tried_at: datetime | None = None
+        """When what is in `_tried` was sent (UTC)."""
+        self._last_try: datetime | None = None
+        """Also one whose answers are not there yet, or that was not sent after all."""
         self._acts: Mapping[str, Act] = {
             "review": self._review,
             "annotate": self._annotate,
@@ -248,11 +251,12 @@ class Actions:
         routes = [route for route in settings.route if route.name == name]
         if not routes:
             raise ActError("choose a route of the configuration")
-        if self._tried_at is not None and now - self._tried_at < _TESTS_APART:
+        if self._last_try is not None and now - self._last_try < _TESTS_APART:
             raise ActError("a test was sent just now: wait ten seconds")
-        self._tried_at = now
+        self._last_try = now
         await self._store.note(act_of(who, now, ActKind.TEST, f"route {name}"))
         self._tried = await try_all(self._acting.service, routes, settings.timeout, now)
+        self._tried_at = now
         return "actions"
 
     async def _acknowledge(self, fields: Fields, who: str, now: datetime) -> str:

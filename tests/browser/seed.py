@@ -1,7 +1,7 @@
 """A country that blocks, as a store and a publisher know it: everything the page can show, and text
 that wishes its reader ill."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -412,9 +412,14 @@ async def fill(store: Store, title: str = TITLE) -> None:
     await store.add_annotations([annotation()])
 
 
-def publisher(now: datetime = NOW, more: Iterable[VantagePoint] = ()) -> Publisher:
-    """What is known at that moment; of `more` vantages nothing yet."""
-    made = world.publisher(vantages=(*FIELD, *more, *CONTROL), now=lambda: now)
+def publisher(
+    now: datetime = NOW,
+    more: Iterable[VantagePoint] = (),
+    clock: Callable[[], datetime] | None = None,
+) -> Publisher:
+    """What is known at that moment, or when the `clock` is asked first; of `more` vantages nothing
+    yet."""
+    made = world.publisher(vantages=(*FIELD, *more, *CONTROL), now=clock or (lambda: now))
     active = [one for one in events() if one.active]
     blocked = {
         FIELD[0].id: {"x": world.TLS_RESET},

@@ -68,12 +68,14 @@ class Post:
 class World:
     """A public server with an editor, a viewer and a program, before a seeded store."""
 
-    def __init__(self, go: Path = Path("/"), *, guarded: bool = True) -> None:
-        """Reports are made once the file `go` is there."""
+    def __init__(
+        self, go: Path = Path("/"), *, guarded: bool = True, store: MemoryStore | None = None
+    ) -> None:
+        """Reports are made once the file `go` is there. The store is a new one unless given."""
         self.go = go
-        self.store, self.post = MemoryStore(), Post()
+        self.store, self.post = store or MemoryStore(), Post()
         self.at = seed.NOW
-        self.publisher = seed.publisher()
+        self.publisher = seed.publisher(clock=lambda: self.at)
         snapshot = self.publisher.snapshot
         points = tuple(view.point for view in snapshot.vantages)
         self.publisher.use(

@@ -14,7 +14,8 @@ from monitor.server.own_forms import LONGEST_FORM, VALID_HOURS, FormTokens
 from monitor.server.report_jobs import ReportAsked, ReportJobs
 from monitor.wording.acts import ACTS, REFUSALS
 from probes.catalog.catalog import Catalog
-from storage.values.acts import ActKind
+from storage.store import StorageError
+from storage.values.acts import Act, ActKind, Mute
 from storage.values.fleet import Quarantine
 from storage.values.reviews import Mark
 from storage.values.selection import Selection
@@ -335,3 +336,47 @@ async def test_a_report_on_a_platform_that_is_no_longer_tested_stays_there(world
     page = await world.get("/actions", "asma")
     assert page.status_code == 200
     assert "actions/reports/" in page.text
+
+
+class Broken(MemoryStore):
+    """Neither reads mutes nor notes acts while it is broken."""
+
+    broken = False
+
+    async def mutes(self) -> list[Mute]:
+        if self.broken:
+            raise StorageError("the disk is gone")
+        return await super().mutes()
+
+    async def note(self, act: Act) -> None:
+        if self.broken:
+            raise StorageError("the disk is gone")
+        await super().note(act)
+
+
+async def test_while_the_store_fails_nothing_is_said_of_mutes_and_tests() -> None:
+    """Not that nothing is muted, nor that the last test, which arrived, was made just now."""
+    store = Broken()
+    world = World(store=store)
+    await store.open()
+    await seed.fill(store)
+    fields = {"route": "ops", "token": await world.token()}
+    assert (await world.act("test", fields)).status_code == 303
+    before = _shown((await world.get("/actions", "asma")).text)
+    assert "Nothing is muted." in before
+    assert "taken" in before
+    store.broken = True
+    world.at += timedelta(hours=1)
+    assert (await world.act("test", fields)).status_code == 503
+    assert len(world.post.sent) == 1
+    after = _shown((await world.get("/actions", "asma")).text)
+    assert "Stored data cannot be read at the moment." in after
+    assert "Nothing is muted." not in after
+    tested = [text.partition("taken")[2][:60] for text in (before, after)]
+    assert tested[0] == tested[1]
+    await world.client.aclose()
+
+
+def _shown(page: str) -> str:
+    """The text of a page, without its tags."""
+    return " ".join(re.sub("<[^>]+>", " ", page).split())
