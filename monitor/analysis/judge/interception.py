@@ -9,6 +9,7 @@ platform: where its authority is known by a fingerprint of the country, it is ac
 """
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from functools import lru_cache
 
 from monitor.analysis.judge.block_pages import Medium, best_match, national
@@ -72,10 +73,9 @@ def _leaf(der: bytes) -> tuple[str, frozenset[str]]:
             return "", frozenset()
         common = leaf.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
         names = {str(attribute.value).lower() for attribute in common}
-        found = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName)
-        names |= {name.lower() for name in found.value.get_values_for_type(x509.DNSName)}
+        with suppress(x509.ExtensionNotFound):
+            found = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+            names |= {name.lower() for name in found.value.get_values_for_type(x509.DNSName)}
         return leaf.issuer.rfc4514_string(), frozenset(names)
-    except x509.ExtensionNotFound:
-        return leaf.issuer.rfc4514_string(), frozenset(names)
-    except ValueError:
-        return "", frozenset()  # a forged certificate need not be well formed
+    except Exception:  # noqa: BLE001 - a censor picks the bytes, and so the error
+        return "", frozenset()

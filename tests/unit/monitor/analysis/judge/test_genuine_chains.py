@@ -164,6 +164,15 @@ def test_a_chain_that_is_wrong_by_its_dates_alone_is_weak(name: str, tmp_path: P
     assert here(seen, fingerprints=(known,)) == ("tls.known_certificate", Evidence.STRONG)
 
 
+def test_attack_a_lapsed_authority_explains_no_leaf_that_cannot_be_read(tmp_path: Path) -> None:
+    """OpenSSL never reads what is below a lapsed authority, so anybody can put anything there."""
+    seen = shown(tmp_path, *GENUINE["authority lapsed"]())
+    leaf = seen.chain[0].replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x04", 1)
+    assert leaf != seen.chain[0]
+    seen = msgspec.structs.replace(seen, chain=(leaf, *seen.chain[1:]))
+    assert here(seen) == ("tls.certificate", Evidence.STRONG)
+
+
 @pytest.mark.parametrize(
     ("days", "hours", "evidence"),
     [

@@ -37,19 +37,35 @@ def test_platforms_of_one_owner_may_be_blocked_together() -> None:
     assert local_authorities([*meta, forged("x", "x.com")], OWNERS) == {GATEWAY}
 
 
+GATEWAYS = certificate("x.com", by="Gateway")
+OF_NO_VERSION = GATEWAYS.replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x04", 1)
+"""OpenSSL takes it for one of an unknown authority; there is no such version of X.509."""
+
+
 @pytest.mark.parametrize(
     "shown",
     [
         certificate("blocked.isp.example", by="Gateway"),
         certificate("x.com"),
         b"not a certificate",
+        OF_NO_VERSION,
     ],
-    ids=["for-its-own-name", "self-signed", "malformed"],
+    ids=["for-its-own-name", "self-signed", "malformed", "of no version"],
 )
 def test_a_block_page_mints_nothing(shown: bytes) -> None:
     """One certificate for whatever name is asked, or one that signed itself, is a block page's."""
     seen = [forged(p, "x.com", shown) for p in ("x", "facebook", "reference")]
     assert not local_authorities(seen, OWNERS)
+
+
+def test_attack_a_certificate_that_cannot_be_read_keeps_nothing_from_being_judged() -> None:
+    """Whoever intercepts picks its bytes. The library's errors have no class in common, and one of
+    them cost the whole cycle, with all other platforms in it."""
+    assert OF_NO_VERSION != GATEWAYS
+    shown = tls("ssl_unknown_authority", chain=(OF_NO_VERSION,))
+    looks = repeated(dns(), tcp(), shown, times=2)
+    found = judge(case(*looks, fingerprints=shipped_fingerprints()))
+    assert (found.state, found.rule_id) == (State.BLOCKED, "tls.certificate")
 
 
 def test_a_known_state_is_accused_whatever_else_it_opens() -> None:
