@@ -15,6 +15,7 @@ import msgspec
 from monitor.analysis.vantage.health import assess
 from monitor.budget.budget import Allotment
 from monitor.budget.bytes_used import fetch_bytes
+from monitor.budget.ledger import BudgetSpentError
 from monitor.measuring.probers import Probers
 from monitor.wire.answers import ControlState
 from probes.measure.follow_up_plan import plan_innocuous
@@ -234,4 +235,12 @@ class LocalControls:
 
 
 async def _results(several: Iterable[Shared[T]]) -> tuple[T, ...]:
-    return tuple(await asyncio.gather(*(shared.result() for shared in several)))
+    """What they came to, without controls whose bytes of the day are spent. Raises BudgetSpentError
+    where those of all controls are."""
+    waiting = (shared.result() for shared in several)
+    found = await asyncio.gather(*waiting, return_exceptions=True)
+    made = tuple(one for one in found if not isinstance(one, BaseException))
+    for error in found:
+        if isinstance(error, BaseException) and not (made and isinstance(error, BudgetSpentError)):
+            raise error
+    return made

@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 import msgspec
 import pytest
 
-from monitor.budget.ledger import Ledger
+from monitor.budget.budget import Spent
+from monitor.budget.ledger import BudgetSpentError, Ledger
 from monitor.config.settings import Settings
 from monitor.measuring.controls import KEPT, LocalControls
 from monitor.measuring.probers import Probers
@@ -25,7 +26,7 @@ from probes.settings import ProbeSettings
 from probes.target import Dial, Target
 from probes.testing import HANG, Peer, ScriptedNetwork, VirtualClockLoop, reset_by_peer
 from probes.vantage import Egress, EgressKind, VantagePoint, VantageRole
-from tests.worlds.build import START
+from tests.worlds.build import START, reference
 
 LOOP = VirtualClockLoop
 SITE = "203.0.113.10"
@@ -60,7 +61,8 @@ class World:
         self, *controls: VantagePoint, limited: bool = False
     ) -> AsyncIterator[LocalControls]:
         """The local controls of these vantages; `limited` ones have bytes for a day."""
-        settings = Settings(vantages=controls, catalog=Catalog(platforms=()), probe=PROBE)
+        catalog = Catalog(platforms=(), references=(reference(SITE),))
+        settings = Settings(vantages=controls, catalog=catalog, probe=PROBE)
         self.ledger = Ledger(settings, now=now, limited=limited)
         network, ledger = self.network, self.ledger
         probers = Probers(settings, now=now, make_network=lambda _: network, ledger=ledger)
@@ -182,6 +184,25 @@ async def test_a_control_that_is_cut_off_asks_under_another_name(site: Peer, *, 
     assert seen.ended_at >= max(
         seen.started_at.timestamp() + o.start + o.duration for o in seen.observations
     )
+
+
+async def test_a_control_whose_bytes_are_spent_takes_no_other_with_it() -> None:
+    """One that uses both address families is through its day's bytes hours before one that does
+    not. Without any control nobody is accused for the rest of the day."""
+    world = World()
+    other = msgspec.structs.replace(DIRECT, id="ctl-lon", country="GB")
+    everything = Spent(suspicion=PROBE.daily_bytes)
+    async with world.local(DIRECT, other, limited=True) as controls:
+        world.ledger.resume(DIRECT.id, everything, now().date())
+        ((seen,),) = await asked(controls, False)
+        assert seen.vantage == other.id
+        (state,) = await controls.health(after=START.timestamp(), cycle="cycle-1")
+        assert state.health.vantage == other.id
+        world.ledger.resume(other.id, everything, now().date())
+        with pytest.raises(BudgetSpentError):
+            await asked(controls, False, after=1.0)
+        with pytest.raises(BudgetSpentError):
+            await controls.health(after=now().timestamp() + 1, cycle="cycle-1")
 
 
 async def test_nobody_waits_any_more() -> None:
