@@ -31,7 +31,7 @@ def is_well(snapshot: Snapshot, at: datetime) -> bool:
         return any(source.answers(at) for source in snapshot.sources)
     return any(
         view.last_success_at is not None
-        and (at - view.last_success_at).total_seconds() <= view.stale_after
+        and (at - view.last_success_at).total_seconds() <= snapshot.stalled_after
         for view in snapshot.vantages
     )
 

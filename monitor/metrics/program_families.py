@@ -56,6 +56,12 @@ def cycle_interval_seconds(snapshot: Snapshot, _: datetime) -> Rows:
     yield (), snapshot.interval
 
 
+@FAMILIES.gauge()
+def cycle_stalled_after_seconds(snapshot: Snapshot, _: datetime) -> Rows:
+    """Seconds without a stored cycle of any vantage after which the monitor completes none."""
+    yield (), snapshot.stalled_after
+
+
 @FAMILIES.gauge(everywhere=True)
 def config_last_reload_successful(snapshot: Snapshot, _: datetime) -> Rows:
     """1 if the last reload of the configuration succeeded, else 0."""

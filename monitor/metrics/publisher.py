@@ -12,6 +12,7 @@ from threading import Lock
 import msgspec
 
 from monitor.analysis.events.event import Event, EventKind
+from monitor.analysis.events.pace import Pace
 from monitor.analysis.second_witness import AnyWitness
 from monitor.analysis.verdict import PlatformVerdict, VantageHealth
 from monitor.budget.budget import Effort
@@ -143,7 +144,8 @@ class Publisher:
         if not reported:
             return False, "not ready: no vantage has finished its first cycle yet"
         now = self._now()
-        if any(view.waited(view.last_report_at, now) <= view.stale_after for view in reported):
+        longest = self.snapshot.stalled_after
+        if any(view.waited(view.last_report_at, now) <= longest for view in reported):
             return True, "ready"
         return False, "not ready: no vantage has finished a cycle lately"
 
@@ -224,7 +226,7 @@ class Publisher:
         catalog, interval = self._snapshot.catalog, self._snapshot.interval
         fresh = [_silent(point, catalog, interval, self._now()) for point in vantages]
         self._watched = self._watch_all(
-            [_kept(self._views.get(view.point.id), view) for view in fresh]
+            [_kept(self._views.get(view.point.id), view, interval) for view in fresh]
         )
         self.show_events(active_events)
 
@@ -362,8 +364,10 @@ class Publisher:
         latest_platforms: Iterable[PlatformVerdict],
         latest_health: Iterable[VantageHealth],
         active_events: Sequence[Event],
+        paces: Mapping[str, Pace] = frozen_map({}),
     ) -> None:
-        """Show what an earlier process knew, with its original times.
+        """Show what an earlier process knew, with its original times. `paces` are those of
+        vantages, where more is known of them than when each reported last.
 
         Stale results are kept but not shown as current. Vantages and platforms that are no longer
         configured are dropped.
@@ -375,14 +379,19 @@ class Publisher:
         health = {one.vantage: one for one in latest_health}
         self._swap(
             [
-                _restored(view, platforms.get(vantage, []), health.get(vantage))
+                _restored(
+                    view,
+                    platforms.get(vantage, []),
+                    health.get(vantage),
+                    paces.get(vantage),
+                    self._snapshot.interval,
+                )
                 for vantage, view in self._views.items()
             ],
             **self._by_kind(active_events),
         )
 
     def _reported(self, view: VantageView, cycle: Cycle, stored: bool) -> VantageView:
-        length = (cycle.finished_at - cycle.started_at).total_seconds()
         watched = self._watched.platforms
         platforms = tuple(v for v in cycle.platforms if v.platform in watched)
         if cycle.hurried:
@@ -392,7 +401,7 @@ class Publisher:
                 health=cycle.health,
                 platforms=(*(v for v in view.platforms if v.platform not in seen), *platforms),
             )
-        return msgspec.structs.replace(
+        after = msgspec.structs.replace(
             view,
             health=cycle.health,
             platforms=platforms,
@@ -407,8 +416,9 @@ class Publisher:
                     for one in (*view.transfers, *cycle.transfers)
                 }.values()
             ),
-            stale_after=_stale_after(self._snapshot.interval, length),
         )
+        interval = self._snapshot.interval
+        return _at_pace(after, view.pace.reported(cycle.finished_at, interval), interval)
 
     def _by_kind(self, events: Sequence[Event]) -> dict[str, object]:
         """What changes in the snapshot: active blocks by country and platform, those of what is not
@@ -477,8 +487,16 @@ class _Watched(msgspec.Struct, frozen=True, kw_only=True):
     """Countries with a field vantage."""
 
 
-def _stale_after(interval: float, cycle_length: float = 0.0) -> float:
-    return max(STALE_INTERVALS * max(interval, cycle_length), STALE_FLOOR)
+def _at_pace(view: VantageView, pace: Pace, interval: float) -> VantageView:
+    """The view of a vantage that reports at this pace, where the collector's interval is so many
+    seconds. Its own may be longer, and its last cycle too."""
+    length = 0.0
+    if view.cycle_started_at is not None and view.cycle_finished_at is not None:
+        length = (view.cycle_finished_at - view.cycle_started_at).total_seconds()
+    # One long pause is no interval.
+    own = pace.usual if len(pace.pauses) > 1 else 0
+    stale_after = max(STALE_INTERVALS * max(interval, length, own), STALE_FLOOR)
+    return msgspec.structs.replace(view, pace=pace, stale_after=stale_after)
 
 
 def _silent(point: VantagePoint, catalog: Catalog, interval: float, now: datetime) -> VantageView:
@@ -491,27 +509,22 @@ def _silent(point: VantagePoint, catalog: Catalog, interval: float, now: datetim
         ),
         durations=frozen_map(dict.fromkeys(EXPECTED_FAILURES, Histogram())),
         cycles=frozen_map(dict.fromkeys(Effort, 0)),
-        stale_after=_stale_after(interval),
+        stale_after=max(STALE_INTERVALS * interval, STALE_FLOOR),
         awaited_since=now,
     )
 
 
-def _kept(known: VantageView | None, fresh: VantageView) -> VantageView:
+def _kept(known: VantageView | None, fresh: VantageView, interval: float) -> VantageView:
     """What is known of a vantage, fitted to a new configuration."""
     if known is None or known.point != fresh.point:
         return fresh
-    length = 0.0
-    if known.cycle_started_at is not None and known.cycle_finished_at is not None:
-        length = (known.cycle_finished_at - known.cycle_started_at).total_seconds()
-    # The new interval sets the floor; the last cycle may have been longer.
-    stale_after = max(fresh.stale_after, STALE_INTERVALS * length)
-    return msgspec.structs.replace(
+    kept = msgspec.structs.replace(
         known,
         platforms=tuple(v for v in known.platforms if v.platform in fresh.probes),
         transfers=tuple(t for t in known.transfers if t.verdict.platform in fresh.probes),
         probes=frozen_map({name: known.probes.get(name, 0) for name in fresh.probes}),
-        stale_after=stale_after,
     )
+    return _at_pace(kept, known.pace, interval)
 
 
 def _counted(view: VantageView, measurements: Sequence[Measurement]) -> VantageView:
@@ -549,15 +562,20 @@ def _counted(view: VantageView, measurements: Sequence[Measurement]) -> VantageV
 
 
 def _restored(
-    view: VantageView, platforms: Sequence[PlatformVerdict], health: VantageHealth | None
+    view: VantageView,
+    platforms: Sequence[PlatformVerdict],
+    health: VantageHealth | None,
+    pace: Pace | None,
+    interval: float,
 ) -> VantageView:
     times = [verdict.judged_at for verdict in platforms] + ([health.at] if health else [])
     if not times:
         return view
-    return msgspec.structs.replace(
+    restored = msgspec.structs.replace(
         view,
         health=health,
         platforms=tuple(platforms),
         last_report_at=max(times),
         last_success_at=max(times),
     )
+    return _at_pace(restored, pace or view.pace.reported(max(times), interval), interval)

@@ -15,7 +15,8 @@ from typing import TypeVar
 import msgspec
 
 from monitor.analysis.coverage import Coverage, Tallies, Tally, cause_of
-from monitor.analysis.events.event import Event
+from monitor.analysis.events.event import Event, EventKind, EventState
+from monitor.analysis.events.pace import Pace
 from monitor.analysis.second_witness import AnyWitness
 from monitor.analysis.transfer_verdict import TransferVerdict
 from monitor.analysis.verdict import PlatformVerdict, State, VantageHealth, VantageState
@@ -128,8 +129,10 @@ class VantageView(msgspec.Struct, frozen=True, kw_only=True):
     """Platforms on which it disagrees with all others of its network."""
     quarantined: bool = False
     """Whether a person put it in quarantine."""
+    pace: Pace = Pace()
+    """Of its cycles that were not out of turn."""
     stale_after: float
-    """Seconds after which a verdict is no longer current."""
+    """Seconds after which a verdict is no longer current, and the vantage is silent."""
 
     @property
     def is_field(self) -> bool:
@@ -262,6 +265,19 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     def platforms(self) -> tuple[str, ...]:
         """Names of the platforms watched, in the catalogue's order."""
         return tuple(platform.name for platform in self.catalog.platforms)
+
+    @property
+    def stalled_after(self) -> float:
+        """Seconds without a cycle of any vantage after which the monitor itself has stopped: the
+        shortest time after which one is silent. Those that an event says are silent count only
+        where all are, or a slow fleet would seem to stand still for a fast vantage that is gone."""
+        gone = {
+            event.vantage
+            for event in self.circumstances
+            if event.kind is EventKind.VANTAGE_SILENT and event.state is EventState.CONFIRMED
+        }
+        known = [(view.point.id in gone, view.stale_after) for view in self.vantages]
+        return min(known)[1] if known else max(STALE_INTERVALS * self.interval, STALE_FLOOR)
 
     @property
     def has_controls(self) -> bool:

@@ -104,6 +104,12 @@ def vantage_report_age_seconds(snapshot: Snapshot, at: datetime) -> Rows:
     return ((_with_role(v), v.waited(v.last_report_at, at)) for v in snapshot.vantages)
 
 
+@FAMILIES.vantage_gauge(ROLE)
+def vantage_silent_after_seconds(view: VantageView, _: datetime) -> Rows:
+    """Seconds without a finished cycle after which a vantage is silent."""
+    yield role_of(view), view.stale_after
+
+
 @FAMILIES.gauge(*VANTAGE)
 def cycle_success_age_seconds(snapshot: Snapshot, at: datetime) -> Rows:
     """Seconds without a stored cycle of a vantage, counted by no clock that can be set."""

@@ -33,6 +33,7 @@ from monitor.analysis.events.detection import (
     watch_only,
 )
 from monitor.analysis.events.event import Event, EventKind, EventLogEntry, EventState
+from monitor.analysis.events.pace import UNKNOWN, Pace
 from monitor.analysis.events.verdict_order import VerdictOrder
 from monitor.analysis.verdict import PlatformVerdict
 from monitor.config.settings import Settings
@@ -195,7 +196,8 @@ class Recorder:
             await self._from_history((one.country, one.platform) for one in latest)
         self.book = await self._as_stored(self.book, counted)
         await self._controls_from_store()
-        self._publisher.restore(latest, await self._store.latest_health(), self.book.active)
+        paces = {name: _known(one.pace) for name, one in self.book.vantages.current.reports.items()}
+        self._publisher.restore(latest, await self._store.latest_health(), self.book.active, paces)
         self._publisher.show_ended(await recent_events(self._store, self._now()))
 
     async def _go_on(self, saved: Sequence[Checkpoint], latest: Sequence[PlatformVerdict]) -> bool:
@@ -496,6 +498,12 @@ class Recorder:
             log=entries,
             notices=tuple(self._notifier.announce(entries)) if self._notifier else (),
         )
+
+
+def _known(pace: Pace) -> Pace:
+    """The pace without what stands for a pause before there is one."""
+    pauses = tuple(one for one in pace.pauses if one != UNKNOWN)
+    return msgspec.structs.replace(pace, pauses=pauses)
 
 
 class _Undetected(msgspec.Struct, kw_only=True):

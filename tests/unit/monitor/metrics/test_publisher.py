@@ -185,6 +185,60 @@ def test_a_long_cycle_does_not_hide_itself(
     assert view_of(publisher).stale_after == stale_after
 
 
+HOURLY = [NOW + timedelta(hours=n) for n in range(4)]
+
+
+def test_a_vantage_is_silent_by_its_own_interval() -> None:
+    """An agent's file lets it measure once an hour, where the collector's interval is five minutes:
+    what it found stays current until it is late by its own. One long pause is no interval."""
+    publisher = world.publisher(interval=300)
+    publisher.publish(world.cycle(PTCL, at=HOURLY[0]), [])
+    publisher.publish(world.cycle(PTCL, at=HOURLY[1]), [])
+    assert view_of(publisher).stale_after == 900
+    publisher.publish(world.cycle(PTCL, at=HOURLY[2]), [])
+    shown = view_of(publisher)
+    assert shown.stale_after == 3 * 3600
+    assert shown.platforms_at(HOURLY[2] + timedelta(hours=3))
+    assert not shown.platforms_at(HOURLY[2] + timedelta(hours=3, seconds=1))
+    publisher.watch(FIELD, [])
+    assert view_of(publisher).stale_after == 3 * 3600
+
+
+def test_a_follower_learns_the_interval_of_a_vantage_from_what_is_stored() -> None:
+    """It reads again and again what the leader stored, mostly the same."""
+    publisher = world.publisher(interval=300)
+    for at in (*HOURLY[:1], *HOURLY[:2], *HOURLY[:3], *HOURLY[2:3]):
+        publisher.restore([], [world.health(PTCL, at=at)], [])
+    assert view_of(publisher).stale_after == 3 * 3600
+
+
+def test_the_monitor_stands_still_by_the_shortest_interval() -> None:
+    """Beside an agent that measures once an hour a monitor that is stuck is noticed as soon as
+    before. A fast vantage that is known to be gone makes no monitor stuck."""
+    publisher = world.publisher(interval=300)
+    for at in HOURLY[:3]:
+        for vantage in (*FIELD[1:], *CONTROL):
+            publisher.publish(world.cycle(vantage, at=at), [])
+    assert publisher.snapshot.stalled_after == 900
+    gone = Event(
+        id="e",
+        kind=EventKind.VANTAGE_SILENT,
+        country="PK",
+        vantage=PTCL.id,
+        state=EventState.CONFIRMED,
+        networks=(),
+        onset_earliest=None,
+        onset_latest=NOW,
+        detected_at=NOW,
+        updated_at=NOW,
+        evidence="strong",
+    )
+    publisher.show_events([gone])
+    assert publisher.snapshot.stalled_after == 3 * 3600
+    publisher.show_events([msgspec.structs.replace(gone, state=EventState.SUSPECTED)])
+    assert publisher.snapshot.stalled_after == 900
+
+
 def test_controls_never_have_platforms() -> None:
     """A control's own verdicts are about nothing anyone could block, so none are shown."""
     publisher = world.publisher()

@@ -233,6 +233,23 @@ async def test_time_passes_without_any_cycle() -> None:
     assert [one.sequence for one in again] == list(range(1, len(again) + 1))
 
 
+async def test_a_restart_keeps_how_often_a_vantage_reports() -> None:
+    """An agent that measures once an hour is not silent a quarter of an hour after a restart."""
+    store = MemoryStore()
+    await store.open()
+    process = await recorder(store)
+    for number in (0, 12, 24, 36):
+        await process.record(cycle(".", number))
+    point = VantagePoint(
+        id="khi-ptcl", country="PK", asn=17557, network="PTCL", role=VantageRole.FIELD
+    )
+    settings = msgspec.structs.replace(SETTINGS, vantages=(point,))
+    publisher = Publisher([point], SETTINGS.catalog, lambda: at(0))
+    await Recorder(settings, store, publisher, now=lambda: at(0)).restore()
+    (view,) = publisher.snapshot.vantages
+    assert view.stale_after == 3 * 3600
+
+
 class FailingStore(MemoryStore):
     """A store that fails while it is told to."""
 
