@@ -126,6 +126,20 @@ def test_the_first_line_says_what_is_known_now() -> None:
     )
 
 
+@pytest.mark.parametrize("form", ["text", "telegram", "slack"])
+def test_what_a_correction_left_of_a_block_is_a_suspicion(form: str) -> None:
+    """Attack: later results make a confirmed block a suspicion. While the alert is held, and when
+    it ends, the message must neither accuse nor say that nothing is known."""
+    doubted = about(CONFIRMED, "X", "X Corp.", state="suspected")
+    for alert in (doubted, unheard(doubted)):
+        said = render([alert], form)
+        assert "X: no longer confirmed, only suspected" in said
+        assert "no longer known" not in said
+        assert "blocked (confirmed" not in said
+        heading = render([alert], "subject").removeprefix("Pakistan – ")
+        assert heading == "no longer confirmed, only suspected: X"
+
+
 @pytest.mark.parametrize("end", ["", LONG_END])
 @pytest.mark.parametrize(("platforms", "shown"), [(1, 1), (3, 3), (5, 5), (6, 6), (12, 6), (40, 3)])
 def test_long_messages_fit_into_telegram(platforms: int, shown: int, end: str) -> None:
