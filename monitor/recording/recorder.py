@@ -319,6 +319,12 @@ class Recorder:
             for place in dict.fromkeys(place for step in made for place in step.late):
                 steps.append(await self._rebuilt(place, seen.cycles, made))
                 self.book = steps[-1].book
+            silent = [one for one in before.active if one.state is EventState.UNOBSERVED]
+            if silent and not seen.live:
+                # What time alone changed follows from no verdict that was folded again.
+                until = max(one.updated_at for one in silent)
+                steps.append(pass_time(self.book, until, self._settings.events))
+                self.book = steps[-1].book
         except StorageError:
             self.book = before
             raise

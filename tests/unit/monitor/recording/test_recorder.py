@@ -233,6 +233,39 @@ async def test_time_passes_without_any_cycle() -> None:
     assert [one.sequence for one in again] == list(range(1, len(again) + 1))
 
 
+@pytest.mark.parametrize("hours", [0, 3])
+async def test_a_late_cycle_blocks_nothing_that_nobody_tests(hours: int) -> None:
+    """Two hours after the last test a cycle arrives of just before the block, or of long before. It
+    finds the platform open, and the event seemed to go on until the next clock's tick."""
+    store = MemoryStore()
+    await store.open()
+    process = await recorder(store)
+    for number, letter in enumerate("." * 50 + "BBB"):
+        await process.record(cycle(letter, number))
+    await process.pass_time(at(52) + timedelta(hours=2))
+    assert [one.state for one in process.book.active] == [EventState.UNOBSERVED]
+    one, shift = cycle(".", 48), timedelta(minutes=2) - timedelta(hours=hours)
+    (found,) = one.platforms
+    found = msgspec.structs.replace(
+        found,
+        cycle="late",
+        started_at=found.started_at + shift,
+        judged_at=found.judged_at + shift,
+    )
+    late = msgspec.structs.replace(
+        one,
+        id="late",
+        started_at=one.started_at + shift,
+        finished_at=one.finished_at + shift,
+        health=msgspec.structs.replace(one.health, at=one.health.at + shift),
+        platforms=(found,),
+    )
+    await process.record_late([late])
+    (event,) = process.book.active
+    assert event.state is EventState.UNOBSERVED
+    assert not any(network.blocked_now for network in event.networks)
+
+
 async def test_a_restart_keeps_how_often_a_vantage_reports() -> None:
     """An agent that measures once an hour is not silent a quarter of an hour after a restart."""
     store = MemoryStore()
