@@ -68,6 +68,11 @@ def unknown_failure(scrubbed_text: str) -> str:
     return f"{UNKNOWN_PREFIX}{scrubbed_text}"
 
 
+TURNED_AWAY = unknown_failure("MTProto transport flood")
+"""One of Telegram's data centres takes no more connections from this address, which many people may
+share. Nothing in between says so."""
+
+
 def failure_class(failure: str) -> str:
     """`failure` as a value of a bounded set, for a metric label."""
     return "unknown_failure" if failure.startswith(UNKNOWN_PREFIX) else failure

@@ -18,7 +18,13 @@ import msgspec
 from monitor.analysis.remembered import remembered
 from probes.catalog.endpoint_kinds import EndpointKind
 from probes.catalog.host import is_literal
-from probes.failure_strings import CERTIFICATE_FAILURES, TIMEOUTS, UNREACHABLE, Failure
+from probes.failure_strings import (
+    CERTIFICATE_FAILURES,
+    TIMEOUTS,
+    TURNED_AWAY,
+    UNREACHABLE,
+    Failure,
+)
 from probes.layers.bogon import is_fake
 from probes.measurement import (
     DOH,
@@ -440,7 +446,7 @@ def sub_method_of(observation: Observation) -> str:
         return "alert"
     if not word and isinstance(observation, AppObservation) and observation.first_reply:
         # Something answered, but not in the application's protocol.
-        return "middlebox" if observation.failure else ""
+        return "middlebox" if observation.failure not in (None, TURNED_AWAY) else ""
     return word
 
 

@@ -6,7 +6,12 @@ from collections.abc import Callable
 import msgspec
 
 from probes.failure_strings import Failure
-from probes.sockets.failure_mapping import MalformedReplyError, PeerClosedError, failure_of
+from probes.sockets.failure_mapping import (
+    MalformedReplyError,
+    PeerClosedError,
+    ReportedError,
+    failure_of,
+)
 from probes.sockets.network import Datagrams, Network, Stream
 
 _TRIES = 3
@@ -33,8 +38,9 @@ async def ask_over_stream(
 
     `is_answer` gets all that was received so far: True for a whole answer, False for the beginning
     of one. It raises MalformedReplyError as soon as no answer begins like that, which becomes the
-    failure `otherwise`: a peer that speaks another protocol may keep the connection open. At most
-    `longest` bytes are read at a time.
+    failure `otherwise`: a peer that speaks another protocol may keep the connection open. It raises
+    ReportedError where the server refuses in its own protocol. At most `longest` bytes are read at
+    a time.
 
     Never raises for network failures; may be cancelled at any point.
     """
@@ -54,7 +60,7 @@ async def ask_over_stream(
                 received += data
     except MalformedReplyError:
         failure = otherwise
-    except (OSError, PeerClosedError) as error:
+    except (OSError, PeerClosedError, ReportedError) as error:
         failure = failure_of(error)
     return AppAnswer(failure=failure, first_reply=first_reply)
 

@@ -11,14 +11,15 @@ number to factor. A middlebox that completes every handshake, or answers in HTTP
     server  length, or 7f and three bytes of it
             00*8  message id  length
             63 24 16 05  nonce  server nonce  pq  fingerprints of keys
+        or  01  53 fe ff ff                       -429: too many connections from one address
 """
 
 import secrets
 import time
 
-from probes.failure_strings import unknown_failure
+from probes.failure_strings import TURNED_AWAY, unknown_failure
 from probes.layers.app_answer import AppAnswer, ask_over_stream
-from probes.sockets.failure_mapping import MalformedReplyError
+from probes.sockets.failure_mapping import MalformedReplyError, ReportedError
 from probes.sockets.network import Stream
 
 NOT_MTPROTO = unknown_failure("not MTProto")
@@ -29,6 +30,7 @@ _RES_PQ = bytes.fromhex("63241605")
 _WORD = 4
 _LONG_FORM = 0x7F
 """Marks a length that follows in three bytes."""
+_FLOOD = (-429).to_bytes(_WORD, "little", signed=True)
 _NO_KEY = bytes(8)
 _HEADER = 20
 """Key id, message id and length."""
@@ -73,12 +75,17 @@ def is_res_pq(received: bytes, nonce: bytes) -> bool:
     """True for a whole `resPQ` to the question with `nonce`, False while it is incomplete.
 
     Raises MalformedReplyError as soon as no `resPQ` begins like `received`, because a peer that
-    speaks another protocol may keep the connection open.
+    speaks another protocol may keep the connection open, and ReportedError where the data centre
+    takes no more connections from this address.
     """
     frame = _unframed(received)
     if frame is None:
         return False
     length, message = frame
+    if length == _WORD and _FLOOD.startswith(message):
+        if message == _FLOOD:
+            raise ReportedError("too many connections", TURNED_AWAY)
+        return False
     if not _SHORTEST <= length <= _LONGEST:
         raise MalformedReplyError("a frame of another length")
     _require(message, 0, _NO_KEY)

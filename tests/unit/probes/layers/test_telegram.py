@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probes.failure_strings import Failure
+from probes.failure_strings import TURNED_AWAY, Failure
 from probes.layers.app_answer import AppAnswer
 from probes.layers.telegram import NOT_MTPROTO, ask_res_pq, encode_req_pq, is_res_pq
-from probes.sockets.failure_mapping import MalformedReplyError
+from probes.sockets.failure_mapping import MalformedReplyError, ReportedError
 from tests.lab import chat
 from tests.worlds.loopback import Conversation, forever, network, serving
 
@@ -160,6 +160,28 @@ async def test_whatever_else_answers_is_told_at_once(handler: Handler) -> None:
     assert time.monotonic() - started < 5
 
 
+FLOOD = b"\x01" + (2**32 - 429).to_bytes(4, "little")
+
+
+async def drips_flood(conversation: Conversation) -> None:
+    """A refusal byte by byte."""
+    await question(conversation)
+    for byte in FLOOD:
+        await conversation.send(bytes([byte]))
+        await asyncio.sleep(0.01)
+    await forever()
+
+
+@pytest.mark.parametrize("handler", [answers(lambda _: FLOOD), drips_flood])
+async def test_a_data_centre_that_takes_no_more_connections_is_no_middlebox(
+    handler: Handler,
+) -> None:
+    """A carrier may give thousands of people one address, which asks a data centre too often."""
+    answer = await ask(handler)
+    assert answer.failure == TURNED_AWAY == "unknown_failure: MTProto transport flood"
+    assert answer.first_reply > 0
+
+
 @pytest.mark.parametrize(
     ("handler", "failure", "heard"),
     [
@@ -190,7 +212,7 @@ def test_only_the_answer_passes(noise: bytes, cut: int) -> None:
     for received in (noise, forged):
         try:
             passed = is_res_pq(received, NONCE)
-        except MalformedReplyError:
+        except (MalformedReplyError, ReportedError):
             continue
         assert not passed or NONCE in received
 

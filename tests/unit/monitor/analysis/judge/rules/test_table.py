@@ -7,6 +7,7 @@ from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.rules.rule import Rule
 from monitor.analysis.judge.rules.table import RULES, RULES_VERSION, UNSETTLED
 from monitor.analysis.verdict import Evidence, State, VantageState
+from probes.failure_strings import TURNED_AWAY
 from probes.measure.follow_up_reasons import Reason
 from probes.measurement import AnyObservation, DnsAnswer, Layer
 from tests.worlds.build import (
@@ -655,6 +656,19 @@ def test_a_middlebox_that_completes_handshakes_is_not_the_application(
     assert (verdict.rule_id, verdict.evidence) == ("app.middlebox", evidence)
     assert (verdict.method, verdict.sub_method) == ("tcp", "middlebox")
     assert verdict.failures == {"app": failure}
+
+
+def test_a_data_centre_that_takes_no_more_connections_accuses_nobody() -> None:
+    """Telegram's own servers say so to an address that many people share, as behind a carrier's
+    translation. Nobody says of the platform that it works, either; nor that it is down, where a
+    control is told so."""
+    flood = app(TURNED_AWAY, first_reply=0.1)
+    verdict = judge(telegram(tcp(), flood))
+    assert (verdict.state, verdict.rule_id) == (State.INSUFFICIENT, "look.unexplained")
+    silent = telegram(tcp("generic_timeout_error"))
+    told = control(tcp(), flood, reached=False, endpoint=TELEGRAM)
+    verdict = judge(msgspec.structs.replace(silent, controls=(told,)))
+    assert (verdict.state, verdict.rule_id) == (State.INSUFFICIENT, "control.dead")
 
 
 def test_a_portal_is_no_platform() -> None:
