@@ -14,7 +14,7 @@ from collections.abc import Callable
 from monitor.analysis.judge.facts import Facts
 from monitor.analysis.judge.grade_by_attempts import Finding
 from monitor.analysis.judge.rules.rule import Rule
-from monitor.analysis.verdict import Evidence, State
+from monitor.analysis.verdict import EVIDENCE_ORDER, Evidence, State
 from probes.measurement import Layer
 
 SOME_FLOWS, SOME_ADDRESSES = "partial.flows", "partial.addresses"
@@ -38,6 +38,15 @@ def _accused_family(facts: Facts) -> Finding | None:
 def _family_fails(facts: Facts, layer: Layer) -> bool:
     found = _accused_family(facts)
     return found is not None and found.sign is not None and found.sign[0] is layer
+
+
+def _quic_says_more(facts: Facts) -> bool:
+    """Whether the addresses are a lead alone, which never confirms, beside a certain block."""
+    some, quic = facts.some_finding, facts.quic_finding
+    if some is None or quic is None:
+        return False
+    rank = EVIDENCE_ORDER
+    return rank[some.evidence] <= rank[Evidence.WEAK] < rank[quic.evidence]
 
 
 def _only_ipv6_silent(facts: Facts) -> bool:
@@ -141,7 +150,7 @@ PART_FAILS: tuple[Rule, ...] = (
         grade_ceiling=Evidence.CONCLUSIVE,
         wrong_when="A server of the platform near by, or the route to it, is broken; what fails"
         " before the name is sent is therefore never more than weak.",
-        matches=lambda facts: facts.some_finding is not None,
+        matches=lambda facts: facts.some_finding is not None and not _quic_says_more(facts),
         finding=lambda facts: facts.some_finding,
         decided_by=lambda facts: facts.case.attempts,
     ),

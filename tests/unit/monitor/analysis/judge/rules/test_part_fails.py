@@ -355,6 +355,22 @@ def test_one_of_two_addresses_is_partial_and_weak(failure: str) -> None:
     assert (verdict.evidence, verdict.share) == (Evidence.WEAK, 0.5)
 
 
+@pytest.mark.parametrize(
+    ("times", "rule_id", "evidence"),
+    [(2, "partial.addresses", Evidence.WEAK), (4, "quic.blocked", Evidence.STRONG)],
+)
+def test_a_dead_address_hides_no_certain_block_of_quic(
+    times: int, rule_id: str, evidence: Evidence
+) -> None:
+    """A lead alone never confirms: beside one dead server, blocked QUIC was never an event."""
+    seen = (*TWO_ADDRESSES, tcp("generic_timeout_error", address=V4_OTHER), tls(), http())
+    attempts = repeated(*seen, quic("generic_timeout_error"), times=times, reached=True)
+    (both,) = REACHED_AT_BOTH
+    there = msgspec.structs.replace(both, observations=(*both.observations, quic()))
+    verdict = judge(case(*attempts, controls=(there,), quic_works=True))
+    assert (verdict.rule_id, verdict.evidence) == (rule_id, evidence)
+
+
 def test_an_address_that_worked_once_is_not_blocked() -> None:
     """It failed by accident."""
     failing_once = look(
