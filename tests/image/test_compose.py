@@ -1,5 +1,6 @@
 """compose.yaml: what it must hold so that nothing is open, lost or told by it."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -262,11 +263,15 @@ def test_containers_can_read_what_is_mounted_whatever_the_umask(tmp_path: Path, 
     """Checked out and set up as docs/docker.md says by somebody whose files are nobody else's."""
     for folder in ("compose", "dashboards"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
-    subprocess.run(["chmod", "-R", "go-rwx", "."], cwd=tmp_path, check=True)
     blocks = (ROOT / "docs/docker.md").read_text("utf-8").split("```sh\n")[1:]
     typed = "".join(block.split("```")[0] for block in blocks)
     lines = [line for line in typed.splitlines() if re.match(r"cp compose|chmod (?!444)", line)]
-    subprocess.run(["sh", "-euc", "\n".join(["umask 077", *lines])], cwd=tmp_path, check=True)
+    subprocess.run(
+        ["sh", "-euc", "\n".join(["chmod -R go-rwx .", "umask 077", *lines])],
+        cwd=tmp_path,
+        env={"PATH": os.defpath},
+        check=True,
+    )
     services = yaml.safe_load((ROOT / name).read_text("utf-8"))["services"]
     sources = {
         tmp_path / source

@@ -156,7 +156,9 @@ class AlertmanagerServer:
 
     def taken(self, path: str = "") -> list[Line]:
         """What the receiver has got so far: requests to a path, or everything."""
-        lines = map(json.loads, self._taken.read_text("utf-8").splitlines())
+        # After the last line break comes one that is still being written, or nothing.
+        *whole, _ = self._taken.read_text("utf-8").split("\n")
+        lines = map(json.loads, whole)
         return [line for line in lines if str(line.get("path", "")).startswith(path)]
 
     def mails(self) -> list[Line]:
