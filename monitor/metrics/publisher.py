@@ -20,13 +20,12 @@ from monitor.budget.bytes_used import bytes_of
 from monitor.metrics.page_look import PageLook
 from monitor.metrics.snapshot import (
     MOST_ENDED,
-    STALE_FLOOR,
-    STALE_INTERVALS,
     Histogram,
     RouteView,
     Snapshot,
     VantageView,
     frozen_map,
+    silent_after,
 )
 from monitor.metrics.source_view import SourceView
 from monitor.wording.findings import Finding
@@ -495,7 +494,7 @@ def _at_pace(view: VantageView, pace: Pace, interval: float) -> VantageView:
         length = (view.cycle_finished_at - view.cycle_started_at).total_seconds()
     # One long pause is no interval.
     own = pace.usual if len(pace.pauses) > 1 else 0
-    stale_after = max(STALE_INTERVALS * max(interval, length, own), STALE_FLOOR)
+    stale_after = silent_after(max(interval, length, own))
     return msgspec.structs.replace(view, pace=pace, stale_after=stale_after)
 
 
@@ -509,7 +508,7 @@ def _silent(point: VantagePoint, catalog: Catalog, interval: float, now: datetim
         ),
         durations=frozen_map(dict.fromkeys(EXPECTED_FAILURES, Histogram())),
         cycles=frozen_map(dict.fromkeys(Effort, 0)),
-        stale_after=max(STALE_INTERVALS * interval, STALE_FLOOR),
+        stale_after=silent_after(interval),
         awaited_since=now,
     )
 

@@ -35,12 +35,18 @@ BUCKETS = (0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 """Upper bounds in seconds, inclusive; an eighth bucket takes the rest. DNS timeouts (4 s) fall
 into the last bounded bucket, all other timeouts (10 s) into the eighth."""
 
-STALE_INTERVALS = 3
+_STALE_INTERVALS = 3
 """A vantage without a finished cycle for this many intervals has no current results."""
 
-STALE_FLOOR = 180.0
+_STALE_FLOOR = 180.0
 """Seconds before which no result is stale. With a very short interval, one cycle full of timeouts
 can take longer than three intervals, and a block would hide itself."""
+
+
+def silent_after(interval: float) -> float:
+    """Seconds without a cycle after which a vantage with this interval (in seconds) is silent."""
+    return max(_STALE_INTERVALS * interval, _STALE_FLOOR)
+
 
 ENDED_SHOWN = timedelta(days=1)
 """How long a closed event stays in the metrics, so that alerts can say when it ended."""
@@ -277,7 +283,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
             if event.kind is EventKind.VANTAGE_SILENT and event.state is EventState.CONFIRMED
         }
         known = [(view.point.id in gone, view.stale_after) for view in self.vantages]
-        return min(known)[1] if known else max(STALE_INTERVALS * self.interval, STALE_FLOOR)
+        return min(known)[1] if known else silent_after(self.interval)
 
     @property
     def has_controls(self) -> bool:

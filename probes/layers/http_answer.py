@@ -131,7 +131,7 @@ def redirect(url: str, answer: Exchange) -> tuple[str, str | None]:
         parts = urlsplit(onward)
         usable = parts.scheme in _WEB and parts.port != 0 and is_host(parts.hostname or "")
         usable = usable and httpx.URL(onward).host != "" and not _lacks_host(location)
-        # What a scheme in capitals leads to is the same, and is told by how the URL begins.
+        # A scheme has no case, and whoever reads this URL compares with lower case.
         onward = parts.scheme + onward[len(parts.scheme) :]
     except (ValueError, httpx.InvalidURL):
         usable = False

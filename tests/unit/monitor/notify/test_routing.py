@@ -84,8 +84,8 @@ def test_a_network_that_blocks_again_is_no_further_network() -> None:
 def test_routes_ask_for_countries_platforms_kinds_and_certainty(
     changes: dict[str, Any], event: Event, occasion: NoticeKind, *, yes: bool
 ) -> None:
-    """Each narrows; a shutdown hits every platform and an outage every country, so either is told
-    to who asks for one."""
+    """Each condition narrows. A shutdown affects every platform and an outage every country: a
+    route for one platform or one country gets them, too."""
     assert wanted(route(**changes), event, occasion) is yes
 
 

@@ -659,9 +659,9 @@ def test_a_middlebox_that_completes_handshakes_is_not_the_application(
 
 
 def test_a_data_centre_that_takes_no_more_connections_accuses_nobody() -> None:
-    """Telegram's own servers say so to an address that many people share, as behind a carrier's
-    translation. Nobody says of the platform that it works, either; nor that it is down, where a
-    control is told so."""
+    """Telegram's own servers refuse an address that many people share, as behind a carrier's
+    address translation. That shows neither that the platform works nor, at a control, that it is
+    down."""
     flood = app(TURNED_AWAY, first_reply=0.1)
     verdict = judge(telegram(tcp(), flood))
     assert (verdict.state, verdict.rule_id) == (State.INSUFFICIENT, "look.unexplained")
