@@ -1,6 +1,6 @@
 """What a fleet costs its collector, with cycles that arrive late and out of order, as they do.
 
-    .venv/bin/python benchmarks/fleet.py [--agents 100 300] [--seconds 300] [--database URL]
+    .venv/bin/python benchmarks/fleet.py [--agents 0 100 300] [--seconds 300] [--database URL]
 
 A real `shutwatch collector` on loopback takes in, judges, detects and shows; this program is its
 agents. Each measures at the interval, begun at a moment of its own, and sends between half a
@@ -8,9 +8,11 @@ second and eight seconds after its cycle ended (`monitor.agent.batch_delivery`).
 controls. At the middle of the measured time one country blocks one platform.
 
 Printed for each number of agents: CPU seconds of the collector for each cycle that it judged, all
-threads, what serves pages and scrapes included; how long agents waited for their acknowledgement;
-the lag from the end of a cycle at its agent to its verdicts being stored and shown; the same for
-the news of events; a scrape's CPU and time; memory. One interval passes before anything counts.
+threads, what serves pages and scrapes included; what each agent's cycle adds to a collector that
+has the controls alone, where a run without agents came first; how long agents waited for their
+acknowledgement; the lag from the end of a cycle at its agent to its verdicts being stored and
+shown; the same for the news of events; a scrape's CPU and time; memory. One interval passes before
+anything counts.
 """
 
 import argparse
@@ -28,7 +30,7 @@ import time
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from math import inf
+from math import inf, isnan, nan
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +71,8 @@ class Ran(msgspec.Struct, frozen=True, kw_only=True):
     """CPU seconds of the collector for each cycle judged."""
     load: float
     """CPU seconds of the collector for each second."""
+    interval: float
+    """Seconds between two cycles of an agent."""
     acknowledged: tuple[float, ...]
     """Seconds until each acknowledgement."""
     lag: tuple[float, ...]
@@ -82,31 +86,44 @@ class Ran(msgspec.Struct, frozen=True, kw_only=True):
     memory: int
     """Most bytes resident."""
 
+    def added(self, alone: "Ran | None") -> float:
+        """CPU seconds that each agent's cycle adds to those of a collector without agents; NaN
+        where that is not known."""
+        if alone is None or not self.agents:
+            return nan
+        return (self.load - alone.load) * self.interval / self.agents
+
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--agents", type=int, nargs="+", default=[100, 300, 1000, 3000])
+    parser.add_argument("--agents", type=int, nargs="+", default=[0, 100, 300, 1000, 3000])
     parser.add_argument("--seconds", type=float, default=INTERVAL)
     parser.add_argument("--interval", type=float, default=INTERVAL)
     parser.add_argument("--database", default="")
     asked = parser.parse_args()
     print(
-        "| agents | CPU for each cycle | of a core | acknowledged, 50 / 99 % | refused "
-        "| verdicts after, 50 / 95 % | events after, most | scrape, most | as sent | memory |\n"
-        "|---|---|---|---|---|---|---|---|---|---|"
+        "| agents | CPU for each cycle | added by each agent's | of a core "
+        "| acknowledged, 50 / 99 % | refused | verdicts after, 50 / 95 % | events after, most "
+        "| scrape, most | as sent | memory |\n"
+        "|---|---|---|---|---|---|---|---|---|---|---|"
     )
+    alone: Ran | None = None
     for number in asked.agents:
         pace = Pace(interval=asked.interval)
         ran = run(number, pace, seconds=asked.seconds, database=asked.database)
-        print(_row(ran), flush=True)
+        alone = alone if number else ran
+        print(_row(ran, alone), flush=True)
 
 
-def _row(ran: Ran) -> str:
+def _row(ran: Ran, alone: Ran | None) -> str:
     half, most = _quantiles(ran.acknowledged)[49], _quantiles(ran.acknowledged)[98]
     lag = _quantiles(ran.lag)
+    added = ran.added(alone)
     return (
-        f"| {ran.agents:,} | {ran.cpu * 1e3:.1f} ms | {ran.load:.0%} | {half:.2f} / {most:.2f} s "
+        f"| {ran.agents:,} | {ran.cpu * 1e3:.1f} ms "
+        f"| {'unknown' if isnan(added) else f'{added * 1e3:.1f} ms'} "
+        f"| {ran.load:.0%} | {half:.2f} / {most:.2f} s "
         f"| {ran.refused:,} | {lag[49]:.1f} / {lag[94]:.1f} s | {max(ran.news, default=0.0):.1f} s "
         f"| {max(ran.scrapes):.2f} s | {ran.size / 1e6:.1f} MB | {ran.memory / 1e6:.0f} MB |"
     )
@@ -237,6 +254,7 @@ class Fleet:
         self.counting_from = time.time()
         spent, judged = _cpu(pid), len(said.of("cycle complete"))
         scraping = asyncio.create_task(self._scrape(until))
+        await asyncio.sleep(until - time.time())
         await asyncio.gather(*tasks)
         passed = time.time() - self.counting_from
         used, count = _cpu(pid) - spent, len(said.of("cycle complete")) - judged
@@ -287,6 +305,7 @@ class Fleet:
             refused=self.refused,
             cpu=cpu,
             load=load,
+            interval=self.pace.interval,
             acknowledged=tuple(s for at, s in self.acknowledged if at >= self.counting_from),
             lag=tuple(lag),
             news=tuple(news),
