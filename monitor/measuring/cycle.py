@@ -103,6 +103,7 @@ class CycleRunner:
 
     def inherit(self, before: "CycleRunner", vantages: Collection[str]) -> None:
         """Continue with what the runner of other settings knows of these vantages."""
+        self.probers.inherit(before.probers, vantages)
         self.http3.inherit(before.http3, vantages)
         self.hellos.inherit(before.hellos, vantages)
         self.effort_planner.inherit(before.effort_planner, vantages)

@@ -100,6 +100,11 @@ class Probers:
     async def __aexit__(self, *_: object) -> None:
         await self._runner.__aexit__(None, None, None)
 
+    def inherit(self, before: "Probers", vantages: Collection[str]) -> None:
+        """Go on with what was learnt from these vantages under other settings."""
+        for vantage_id in vantages:
+            self._probers[vantage_id].inherit(before.prober(vantage_id))
+
     def vantage(self, vantage_id: str) -> VantagePoint:
         """The vantage point of that id."""
         return self._probers[vantage_id].vantage

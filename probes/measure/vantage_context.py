@@ -72,6 +72,11 @@ class VantageContext(ABC):
         """Called with the vantage's public address when a server reports it; the address must not
         be kept, logged or shown."""
 
+    def inherit(self, before: "VantageContext") -> None:
+        """Go on with what was learnt of the network of the same vantage under other settings."""
+        self.verified_addresses, self.line = before.verified_addresses, before.line
+        self.exits, self.here = before.exits, before.here
+
     def resolvers(self) -> Sequence[ResolverAddress]:
         """Those of the families that the vantage can use; where it can use none of them, all."""
         every, families = self._all_resolvers(), self.network.families()
