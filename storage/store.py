@@ -38,6 +38,7 @@ from storage.values.rollup import Availability
 from storage.values.row_kind import RowKind
 from storage.values.selection import Selection
 from storage.values.sourced import SourcedCount, SourcedEvent, SourcedRow, SourceState
+from storage.values.verified_before import VerifiedBefore
 from storage.values.withheld import Withheld
 
 
@@ -188,6 +189,12 @@ class Store(SourceStore, ActStore, Protocol):
     async def keep_target_key(self, key: bytes, renamed: Mapping[tuple[str, str], str]) -> None:
         """Store the first such key, and give notices of these routes and targets other targets, in
         one durable transaction. Where there is one already, only that is read again."""
+
+    async def keep_verified(self, known: VerifiedBefore) -> None:
+        """Store what a vantage knows of its network, in place of what was stored of it."""
+
+    async def verified_before(self) -> list[VerifiedBefore]:
+        """What each vantage knew of its network."""
 
     async def latest_platforms(self) -> list[PlatformVerdict]:
         """The newest platform verdict of every vantage and platform."""

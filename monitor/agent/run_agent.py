@@ -13,6 +13,7 @@ from monitor.agent.boot_key import boot_key, boot_key_file
 from monitor.agent.collector_client import CollectorClient
 from monitor.agent.collector_clock import AgentClock, Anchor, Machine, this_machine
 from monitor.agent.consent import Consent, consent_of
+from monitor.agent.encrypted_memory import EncryptedMemory
 from monitor.agent.paths import files_of, running
 from monitor.agent.pause_and_clock import AgentCycles, PauseAndClock
 from monitor.agent.reconfigure import AgentReconfiguration, settings_by
@@ -31,6 +32,7 @@ from monitor.config.reload import Reloader
 from monitor.config.settings import Settings
 from monitor.keys.keys import fingerprint, load, public_text
 from monitor.logs import logger
+from monitor.measuring.network_memory import NetworkMemory, restore
 from probes.measure.ordered_addresses import OrderedLimits
 from storage.agent.spool import Spool
 
@@ -71,16 +73,20 @@ async def run(settings: Settings, machine: Machine | None = None) -> None:
         traffic = DayTraffic(vantage.id, ledger, lambda: client.carried, clock.now)
         traffic.resume(recalled(notes, TRAFFIC, TrafficOfDay))
         controls = RemoteControls(client, clock, addresses_dialled=setup.addresses_of_controls)
-        maker = BatchMaker(
-            vantage.id, setup.sealing_key, clock, boot_key(boot_key_file(files.spool))
-        )
+        power_key = boot_key(boot_key_file(files.spool))
+        maker = BatchMaker(vantage.id, setup.sealing_key, clock, power_key)
         how = partial(cycle_runner, ledger=ledger, controls=controls, limits=limits, clock=clock)
         runners = await stack.enter_async_context(
             CycleRunners(partial(how, scheduled_controls=True))
         )
         woken = asyncio.Event()
         recorder = SpoolRecorder(in_use, spool, maker, clock, traffic.today, woken.set)
-        jobs = AgentCycles(await runners.begin(in_use, ()), recorder, LogCounter(), ledger, clock)
+        memory = EncryptedMemory(spool, power_key, machine.boot)
+        runner = await runners.begin(in_use, ())
+        restore(runner.probers, memory.read(notes))
+        jobs = AgentCycles(
+            *(runner, recorder, LogCounter(), ledger, clock), NetworkMemory(memory.keep)
+        )
         schedule = Schedule(in_use, jobs)
         change = AgentReconfiguration(
             *(settings, orders, Measuring(runners, schedule), jobs, recorder),

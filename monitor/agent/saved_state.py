@@ -11,6 +11,8 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 ANCHOR, RECEIPT, TROUBLE, LAST_CYCLE, TRAFFIC = "anchor", "receipt", "trouble", "cycle", "traffic"
 """Names of notes in the spool: `monitor.agent.collector_clock.Anchor`, and the classes below."""
+NETWORK = "network"
+"""Another one: `monitor.agent.encrypted_memory`."""
 
 
 class LastReceipt(msgspec.Struct, frozen=True, kw_only=True):

@@ -20,6 +20,7 @@ from monitor.logs import logger
 from monitor.measuring.between_turns import ShortTests, short_tests
 from monitor.measuring.cycle import CycleRunner
 from monitor.measuring.dating import dated, servers_dates
+from monitor.measuring.network_memory import NetworkMemory
 from probes.vantage import VantagePoint
 from storage.values.cycle import Cycle
 from storage.values.steady_clock import PROCESS_CLOCK, SteadyClock
@@ -80,9 +81,12 @@ class CycleJobs:
         counter: CycleCounter,
         ledger: Ledger,
         clock: SteadyClock = PROCESS_CLOCK,
+        memory: NetworkMemory | None = None,
     ) -> None:
-        """`clock` dates the cycles, and learns from them whether it is right."""
+        """`clock` dates the cycles, and learns from them whether it is right. Without `memory` the
+        next start of the program knows nothing of the networks."""
         self.clock = clock
+        self.memory = memory
         self.recorder = recorder
         self.counter = counter
         self.ledger = ledger
@@ -193,6 +197,8 @@ class CycleJobs:
             self.ledger.cycle_done(vantage.id, effort, cycle.measurements)
             self.counter.cycle_taken(vantage.id, effort, self.ledger.spent(vantage.id).total)
             await self._record(cycle)
+            if self.memory is not None:
+                await self.memory.after_cycle(runner.probers.prober(vantage.id))
         except BudgetSpentError:
             log.warning("cycle skipped, the day's bytes are spent", vantage=vantage.id)
             await self._skip(vantage)

@@ -13,6 +13,7 @@ from monitor.config.settings import Settings
 from monitor.logs import logger
 from monitor.measuring.controls import Controls
 from monitor.measuring.cycle import CycleRunner
+from monitor.measuring.network_memory import NetworkMemory, restore
 from monitor.measuring.probers import Probers
 from storage.store import Store
 from storage.values.steady_clock import utc_now
@@ -54,8 +55,11 @@ class Measuring:
         added = {vantage.id for vantage in new.vantages} - kept
         before = runner = self._schedule.jobs.runner
         if not same_measuring(old, new):
-            latest = await self._store.latest_verdicts() if added and self._store else []
+            store = self._store if added else None
+            latest = await store.latest_verdicts() if store else []
+            known = await store.verified_before() if store else []
             runner = await self._runners.begin(new, [v for v in latest if v.vantage in added])
+            restore(runner.probers, [one for one in known if one.vantage in added])
             runner.inherit(before, kept)
         # The ledger went on counting for one that comes back.
         unknown = [name for name in added if not self._ledger.knows(name)]
@@ -93,7 +97,10 @@ async def measuring(
         own = {vantage.id for vantage in settings.vantages}
         latest = await store.latest_verdicts() if own else []
         runner = await runners.begin(settings, [one for one in latest if one.vantage in own])
-        schedule = Schedule(settings, CycleJobs(runner, recorder, counter, ledger))
+        restore(runner.probers, await store.verified_before() if own else ())
+        memory = NetworkMemory(store.keep_verified)
+        jobs = CycleJobs(runner, recorder, counter, ledger, memory=memory)
+        schedule = Schedule(settings, jobs)
         yield Measuring(runners, schedule, store)
 
 

@@ -1,7 +1,7 @@
 """All that measures, built once from the settings: one Prober for each vantage, one Runner."""
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Protocol
@@ -99,6 +99,10 @@ class Probers:
 
     async def __aexit__(self, *_: object) -> None:
         await self._runner.__aexit__(None, None, None)
+
+    def __iter__(self) -> Iterator[Prober]:
+        """The probers of all vantages."""
+        return iter(self._probers.values())
 
     def inherit(self, before: "Probers", vantages: Collection[str]) -> None:
         """Go on with what was learnt from these vantages under other settings."""

@@ -2,12 +2,11 @@
 
 A provider's cache of a platform is known to nobody but the provider's resolver. When it dies, the
 resolver goes on naming it, and looks like one that lies. That it was right before tells the two
-apart. And what answers beside an address that is silent shows that the route there works. The
-memory is the process's own: after a restart nothing is known.
+apart. And what answers beside an address that is silent shows that the route there works.
 """
 
 import ipaddress
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
 
 from probes.measurement import family_of
@@ -47,6 +46,17 @@ class VerifiedAddresses:
             del found[next(iter(found))]
         if len(self._known) > _MOST_NAMES:
             del self._known[next(iter(self._known))]
+
+    @property
+    def known(self) -> dict[str, tuple[str, ...]]:
+        """Name → addresses; names and addresses that verified last come last."""
+        return {name: tuple(found) for name, found in self._known.items()}
+
+    def restore(self, known: Mapping[str, Iterable[str]]) -> None:
+        """Add what an earlier process knew, in the form of `known`."""
+        for name, addresses in known.items():
+            for address in addresses:
+                self.add(name, address)
 
     def unanswered(self, address: str) -> None:
         """No connection could be made to this address."""

@@ -239,6 +239,7 @@ EVENT_LOG = Listing(schema.event_log, codecs.EVENT_LOG, "sequence", "country")
 """Of one event."""
 EVENT_LOGS = Listing(schema.event_log, codecs.EVENT_LOG, "event", "sequence", "country")
 HEALTH = Listing(schema.vantage_health, codecs.HEALTH, "at", "country", "cycle", "vantage")
+VERIFIED_BEFORE = Listing(schema.verified_before, codecs.VERIFIED_BEFORE, "vantage")
 CHECKPOINTS = Listing(schema.conclusion, codecs.CHECKPOINT, "country", "platform")
 EARLIER_CHECKPOINTS = Listing(
     schema.earlier_conclusion, codecs.CHECKPOINT, "until", "country", "platform"

@@ -334,6 +334,15 @@ target_key = Table("target_key", metadata, *_text("key"), PrimaryKeyConstraint("
 
 archive_use = Table("archive_use", metadata, *_text("since"), PrimaryKeyConstraint("since"))
 
+verified_before = Table(
+    "verified_before",
+    metadata,
+    *_text("vantage", "country"),
+    Column("asn", BigInteger, nullable=False),
+    *_text("addresses"),
+    PrimaryKeyConstraint("vantage"),
+)
+
 rejudging = Table(
     "rejudging",
     metadata,

@@ -41,6 +41,7 @@ from storage.values.row_kind import RowKind
 from storage.values.selection import Selection
 from storage.values.storable_text import storable
 from storage.values.times import text_time, time_text
+from storage.values.verified_before import VerifiedBefore
 
 _ROWS = 2
 """Rows in a batch of `rows`, for each value in a batch of a listing: rows are lighter."""
@@ -68,6 +69,7 @@ class SqlStore(SqlFleet, SqlReviews, SqlRejudgings, SqlLog, SqlSources, SqlWithh
         super().__init__(backend, **options)
         self._writer = Writer(backend)
         self._target_key = b""
+        self._verified = upsert(schema.verified_before, backend, codecs.VERIFIED_BEFORE.names)
         self._earlier = upsert(schema.earlier_conclusion, backend, codecs.CHECKPOINT.names)
 
     # --- cycles, events and notices ----------------------------------------------------
@@ -138,6 +140,13 @@ class SqlStore(SqlFleet, SqlReviews, SqlRejudgings, SqlLog, SqlSources, SqlWithh
             return key
 
         self._target_key = await self._write(write, leader_only=True)
+
+    async def keep_verified(self, known: VerifiedBefore) -> None:
+        row = codecs.VERIFIED_BEFORE.encode(storable(known, VerifiedBefore))
+        await self._write(lambda connection: self._verified.run(connection, [row]))
+
+    async def verified_before(self) -> list[VerifiedBefore]:
+        return await self._all(listings.VERIFIED_BEFORE)
 
     async def latest_platforms(self) -> list[PlatformVerdict]:
         return await self._all(listings.LATEST_PLATFORMS)

@@ -12,6 +12,7 @@ from storage.values.outbox import Notice
 from storage.values.rejudging import Rejudging
 from storage.values.reviews import Annotation, Review
 from storage.values.sourced import SourcedEvent, SourcedRow, StoredSource
+from storage.values.verified_before import VerifiedBefore
 from storage.values.withheld import Withheld
 
 MEASUREMENT = Codec(Measurement, packed=("observations",))
@@ -36,5 +37,6 @@ STAMP = Codec(HeadStamp)
 SOURCED_ROW = Codec(SourcedRow)
 SOURCED_EVENT = Codec(SourcedEvent)
 SOURCE_STATE = Codec(StoredSource)
+VERIFIED_BEFORE = Codec(VerifiedBefore)
 WITHHELD = Codec(Withheld)
 WAITING = Codec(WaitingCycle)

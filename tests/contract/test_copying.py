@@ -23,6 +23,7 @@ from storage.sqlite.copying import copy
 from storage.values.acts import Acknowledgement, Act, ActKind, Mute
 from storage.values.log import HeadStamp
 from storage.values.sourced import SourcedEvent, SourceState
+from storage.values.verified_before import VerifiedBefore
 from tests.contract import agents
 from tests.contract.cycles import (
     EVERY_OBSERVATION,
@@ -64,6 +65,9 @@ async def _fill(store: SqlStore, cycles: int) -> None:
     )
     await store.keep_checkpoints([X], at(0))
     await store.keep_target_key(b"key", {})
+    await store.keep_verified(
+        VerifiedBefore(vantage="khi-1", country="PK", asn=0, addresses={"x.com": ("192.0.2.1",)})
+    )
     await store.add_review(review())
     await store.add_annotations([annotation()])
     await store.save_rejudged(rejudging(), cycle(1).verdicts, cycle(1).platforms, [event()])

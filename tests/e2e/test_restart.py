@@ -5,9 +5,10 @@ import signal
 import pytest
 
 from tests.e2e.running import GONE, PROMPT, Monitor, running, stored_log, wait_for
+from tests.lab.hosts import PRIVATE_CACHE
 from tests.lab.lab import Lab
 from tests.lab.network import LabNetwork
-from tests.scenarios.story import write_config
+from tests.scenarios.story import UNHURRIED, write_config
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 
@@ -72,3 +73,33 @@ def test_one_event_across_restarts() -> None:
     assert last.end_earliest is not None
     assert last.end_latest is not None
     assert last.onset_latest < last.end_earliest < last.end_latest
+
+
+@pytest.mark.parametrize("kill", [signal.SIGTERM, signal.SIGKILL])
+def test_a_cache_that_died_while_nobody_measured_was_no_lie(kill: signal.Signals) -> None:
+    """A provider's own cache at a private address is a forged answer beyond doubt, but for its
+    past. The next process knows that as well, however the one before ended."""
+    with Lab([LabNetwork("ptcl", 17557, "PK")], controls=1, direct=1) as lab:
+        config = write_config(
+            lab,
+            interval="10s",
+            platforms=["x"],
+            probe=UNHURRIED,
+            egress="interface",
+            extra=HASTY,
+        )
+        lab.network("ptcl").block(
+            dns=[".x.com", ".twitter.com", ".twimg.com", "t.co"],
+            how="address",
+            answer=list(PRIVATE_CACHE),
+        )
+        with running(lab, config) as monitor:
+            wait_for(lambda: len(monitor.cycles("ptcl")) > 1, "a cycle that is kept")
+            assert monitor.platform_states("ptcl")["x"] == "ok"
+            monitor.process.send_signal(kill)
+            monitor.process.wait(GONE)
+        lab.internet.transparent_proxy_down()
+        with running(lab, config) as monitor:
+            wait_for(lambda: len(monitor.cycles("ptcl")) > 2, "cycles after it")
+            assert monitor.platform_states("ptcl")["x"] == "insufficient"
+            assert not monitor.said("event")
