@@ -31,7 +31,7 @@ class NetworkMemory:
         """Vantage → when, by the loop's clock."""
 
     async def after_cycle(self, prober: Prober) -> None:
-        """Keep what the prober of a vantage knows, unless that was done a while ago."""
+        """Keep what the prober of a vantage knows, unless that was done within the last hour."""
         now, name = asyncio.get_running_loop().time(), prober.vantage.id
         if now < self._kept.get(name, now - EVERY) + EVERY:
             return

@@ -179,9 +179,17 @@ class TlsContexts:
         roots = b"".join(self.verifying.get_ca_certs(binary_form=True))
         pair[0].load_verify_locations(cadata=roots)
         for context in pair:
-            context.set_ecdh_curve("X25519")
+            _share_one_key(context)
         _offer(*pair)
         return pair
+
+
+def _share_one_key(context: ssl.SSLContext) -> None:
+    """Send a key for the one group that nearly every server takes, so that the greeting is short."""
+    try:
+        context.set_ecdh_curve("X25519")
+    except ssl.SSLError:  # Python 3.11.2, as Debian 12 ships it, can name no such group.
+        context.set_ecdh_curve("prime256v1")
 
 
 def _verifying() -> ssl.SSLContext:
