@@ -185,7 +185,7 @@ class TlsContexts:
 
 
 def _share_one_key(context: ssl.SSLContext) -> None:
-    """Send a key for the one group that nearly every server takes, so that the greeting is short."""
+    """Send one key, for a group that nearly every server takes: so the greeting is short."""
     try:
         context.set_ecdh_curve("X25519")
     except ssl.SSLError:  # Python 3.11.2, as Debian 12 ships it, can name no such group.
