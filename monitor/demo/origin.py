@@ -124,7 +124,6 @@ def _greeted() -> ssl.SSLContext:
     """The context of every connection until its client names a host: to make one takes as long as a
     third of a handshake."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.set_ecdh_curve("X25519")  # quicker than what OpenSSL takes by itself
     context.sni_callback = _on_name
     return context
 
