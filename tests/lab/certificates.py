@@ -18,10 +18,6 @@ FORGERIES = (
     "not-yet-valid",
 )
 """OpenSSL calls them 18, 20, 19, 62, 10 and 9."""
-_OTHER_NAMES = tuple(f"host-{number}.of-the-same-platform.example" for number in range(48))
-"""What else an honest certificate is for. Those of platforms name dozens of hosts, and with what
-vouches for them take several packets: on a way that loses large ones the greeting is not answered.
-"""
 BY = "by "
 """`by ORGANISATION` is one more: signed by an authority of that name, which nobody trusts."""
 
@@ -47,7 +43,7 @@ def interceptor(organisation: str) -> trustme.CA:
 @functools.cache
 def honest(name: str) -> str:
     """Key and chain as PEM, for `name`, by the trusted authority."""
-    return _pem(authority().issue_cert(name, *_OTHER_NAMES, common_name=name))
+    return _pem(authority().issue_cert(name, common_name=name))
 
 
 @functools.cache
