@@ -475,7 +475,8 @@ class FleetStore(Protocol):
         evidence."""
 
     async def quarantine(self, quarantine: Quarantine, act: Act | None = None) -> None:
-        """Store a quarantine; it replaces the vantage's previous one."""
+        """Store a quarantine; it replaces the vantage's previous one. What it covers counts as
+        insufficient in `availability`, `cells` and `tallies`."""
 
     async def release(self, vantage: str, act: Act | None = None) -> bool:
         """End a vantage's quarantine; False when there is none."""

@@ -26,9 +26,7 @@ class Quarantined:
     def covers(self, vantage: str, at: datetime) -> bool:
         """Whether the vantage was quarantined at that moment (UTC)."""
         one = self._by_vantage.get(vantage)
-        if one is None:
-            return False
-        return (one.since is None or at >= one.since) and (one.until is None or at < one.until)
+        return one is not None and one.covers(at)
 
     def advance(
         self,

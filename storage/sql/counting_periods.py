@@ -11,14 +11,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import Column, ColumnElement, Connection, Select, Table, and_, literal, select
+from sqlalchemy import Column, ColumnElement, Connection, Select, Table, literal, select
 
 from monitor.analysis.verdict import State
-from probes.vantage import VantageRole
 from storage.sql import schema
 from storage.sql.listing import driver_rows, of_verdicts
+from storage.sql.quarantined import counted_state, in_turn
 from storage.values.periods import HOUR, Period, Span
-from storage.values.rollup import COUNTS, Availability, clock_hours, counted_as
+from storage.values.rollup import COUNTS, Availability, clock_hours
 from storage.values.selection import Selection
 from storage.values.times import text_time, time_text
 
@@ -189,22 +189,15 @@ class PeriodCounter:
 
     def _verdicts(self, stretch: Span) -> Iterator[tuple[datetime, _Network, State]]:
         """Those that availability counts."""
-        p, cycle = schema.platform_verdict.c, schema.cycle.c
-        of_cycle = and_(cycle.country == p.country, cycle.id == p.cycle)
-        query: Select[Any] = (
-            select(p.judged_at, p.asn, p.network, p.state)
-            .join_from(schema.platform_verdict, schema.cycle, of_cycle)
-            .where(
-                *of_place(p, self._selection, self._place),
-                *_within(p.judged_at, stretch),
-                p.vantage_role == VantageRole.FIELD.value,
-                cycle.hurried.is_(False),
-            )
+        p = schema.platform_verdict.c
+        state = counted_state(self._connection)
+        query: Select[Any] = select(p.judged_at, p.asn, p.network, state).where(
+            *of_place(p, self._selection, self._place), *_within(p.judged_at, stretch), *in_turn()
         )
         place = Selection(country=self._place[0], platform=self._place[1])
         query = of_verdicts(query, place, stretch.start, stretch.end)
         for at, asn, network, state in driver_rows(self._connection, query):
-            yield text_time(at), (asn, network), counted_as(State(state))
+            yield text_time(at), (asn, network), State(state)
 
 
 def _within(time: Column[Any], stretch: Span) -> Sequence[ColumnElement[bool]]:

@@ -25,6 +25,7 @@ from storage.sql import schema
 from storage.sql.acts_store import SqlActs
 from storage.sql.backend import Backend
 from storage.sql.log_store import LogWaiting
+from storage.sql.quarantined import count_again, keep_others_from_counting
 from storage.sql.received import AT_ENDPOINTS, Arrival, ArrivalRows, arrival_rows
 from storage.sql.received_group_commit import GroupCommit
 from storage.sql.statements import insert_new, upsert
@@ -303,7 +304,11 @@ class SqlFleet(SqlActs):
         row = codecs.QUARANTINE.encode(valid)
 
         def write(connection: Connection) -> None:
+            keep_others_from_counting(connection)
+            # By the bounds that it had.
+            count_again(connection, valid.vantage, held=False)
             self._quarantine.run(connection, [row])
+            count_again(connection, valid.vantage, held=True)
             self._note(connection, act)
 
         await self._write(write)
@@ -313,6 +318,8 @@ class SqlFleet(SqlActs):
         removal = delete(table).where(table.c.vantage == vantage)
 
         def write(connection: Connection) -> bool:
+            keep_others_from_counting(connection)
+            count_again(connection, vantage, held=False)
             ended = connection.execute(removal).rowcount > 0
             self._note(connection, act if ended else None)
             return ended

@@ -3,8 +3,7 @@ length of its time.
 
 Whole days come from the counts by the day, whole hours at both ends from those by the hour, and the
 rest from the verdicts themselves. The causes of undecided verdicts stand in verdicts alone; they
-are counted where these are few enough, and as far as they are still stored. So far, too, verdicts
-of vantages in quarantine count as undecided: nobody may conclude from them that nothing is blocked.
+are counted where these are few enough, and as far as they are still stored.
 """
 
 from collections import Counter
@@ -12,16 +11,15 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-import msgspec
 from sqlalchemy import ColumnElement, Connection, Select, Table, case, func, select
 from sqlalchemy.sql.selectable import FromClause
 
 from monitor.analysis.coverage import Cause, Tally, cause_by_rule
 from monitor.analysis.verdict import State
-from probes.vantage import VantageRole
 from storage.sql import schema
 from storage.sql.listing import of_verdicts
-from storage.values.rollup import COUNTS, counted_as
+from storage.sql.quarantined import counted_state, in_turn
+from storage.values.rollup import COUNTS
 from storage.values.selection import Selection
 from storage.values.times import time_text
 
@@ -45,7 +43,7 @@ def tallies(
     """What `Store.tallies` gives."""
     states: dict[Place, Counter[State]] = {}
     hours: Counter[Place] = Counter()
-    for query in _queries(selection):
+    for query in _queries(selection, counted_state(connection)):
         for row in connection.execute(query):
             country, platform, asn, network, number = row[:5]
             place = (country, platform, int(asn), network)
@@ -58,13 +56,6 @@ def tallies(
         if few and any(counts[State.INSUFFICIENT] for counts in states.values())
         else {}
     )
-    # After the causes: of those who are left out none is known.
-    for place, left_out in _left_out(connection, selection, few=few).items():
-        counts = states.get(place, Counter())
-        for state, number in left_out.items():
-            taken = min(number, counts[state])
-            counts[state] -= taken
-            counts[State.INSUFFICIENT] += taken
     return [
         Tally(
             country=place[0],
@@ -86,17 +77,18 @@ def _fitted(causes: Counter[Cause], counts: Mapping[State, int]) -> Mapping[Caus
     return +(causes + Counter({Cause.UNKNOWN: unknown, Cause.DOWN: counts[State.DOWN]}))
 
 
-def _queries(selection: Selection) -> Iterator[Select[Any]]:
-    """Sums over verdicts, hours and days that do not overlap and cover the time."""
+def _queries(selection: Selection, state: ColumnElement[str]) -> Iterator[Select[Any]]:
+    """Sums over verdicts, each of that state, hours and days that do not overlap and cover the
+    time."""
     since, until = selection.since, selection.until
     first, last = _up(since, _HOUR), _down(until, _HOUR)
     if first is not None and last is not None and first >= last:
-        yield _of_verdicts(selection, since, until)
+        yield _of_verdicts(selection, since, until, state)
         return
     if since != first:
-        yield _of_verdicts(selection, since, first)
+        yield _of_verdicts(selection, since, first, state)
     if until != last:
-        yield _of_verdicts(selection, last, until)
+        yield _of_verdicts(selection, last, until, state)
     day, end = _up(first, _DAY), _down(last, _DAY)
     if day is not None and end is not None and day >= end:
         yield _of_counts(schema.availability_hour, selection, first, last)
@@ -148,12 +140,13 @@ def _of_counts(table: Table, selection: Selection, since: _Bound, until: _Bound)
     return select(*place, hours, *counts).where(*where).group_by(*place)
 
 
-def _of_verdicts(selection: Selection, since: _Bound, until: _Bound) -> Select[Any]:
+def _of_verdicts(
+    selection: Selection, since: _Bound, until: _Bound, state: ColumnElement[str]
+) -> Select[Any]:
     c = _VERDICTS.c
     place = [c[name] for name in _PLACE]
     hours = func.count(func.substr(c.judged_at, 1, _HOUR_LENGTH).distinct())
-    names = {one: [s.value for s in State if counted_as(s) is one] for one in COUNTS}
-    counts = (func.sum(case((c.state.in_(names[one]), 1), else_=0)) for one in COUNTS)
+    counts = (func.sum(case((state == one.value, 1), else_=0)) for one in COUNTS)
     where = _of_verdicts_in_turn(selection, since, until)
     query = select(*place, hours, *counts).where(*where).group_by(*place)
     return of_verdicts(query, selection, since, until)
@@ -162,44 +155,8 @@ def _of_verdicts(selection: Selection, since: _Bound, until: _Bound) -> Select[A
 def _of_verdicts_in_turn(
     selection: Selection, since: _Bound, until: _Bound
 ) -> list[ColumnElement[bool]]:
-    """Verdicts as the hours and days count them: of field vantages, in cycles in turn."""
-    c, cycle = _VERDICTS.c, schema.cycle.c
-    return [
-        *_where(_VERDICTS, c.judged_at, selection, since, until),
-        c.vantage_role == VantageRole.FIELD.value,
-        cycle.country == c.country,
-        cycle.id == c.cycle,
-        cycle.hurried.is_(False),
-    ]
-
-
-def _left_out(
-    connection: Connection, selection: Selection, *, few: bool
-) -> dict[Place, Counter[State]]:
-    """Decided verdicts of vantages in quarantine. Of those that were moved to the archive none,
-    unless the verdicts selected are `few`."""
-    c, held = _VERDICTS.c, schema.quarantine.c
-    key = [*(c[name] for name in _PLACE), c.state]
-    found: dict[Place, Counter[State]] = {}
-    quarantines = select(held.vantage, held.country, held.since, held.until)
-    for vantage, where_it_is, since, until in connection.execute(quarantines).all():
-        if selection.country not in ("", where_it_is):
-            continue
-        here = msgspec.structs.replace(selection, country=where_it_is)
-        where = [
-            *_of_verdicts_in_turn(here, here.since, here.until),
-            c.vantage == vantage,
-            c.state.not_in([state.value for state in _UNDECIDED]),
-            # As `monitor.judging.quarantine` covers them.
-            *([] if since is None else [c.started_at >= since]),
-            *([] if until is None else [c.started_at < until]),
-        ]
-        query: Select[Any] = select(*key, func.count()).where(*where).group_by(*key)
-        query = of_verdicts(query, here, here.since, here.until) if few else query
-        for country, platform, asn, network, state, number in connection.execute(query):
-            place = (country, platform, int(asn), network)
-            found.setdefault(place, Counter())[counted_as(State(state))] += int(number)
-    return found
+    """Verdicts as the hours and days count them."""
+    return [*_where(_VERDICTS, _VERDICTS.c.judged_at, selection, since, until), *in_turn()]
 
 
 def _causes(connection: Connection, selection: Selection) -> dict[Place, Counter[Cause]]:

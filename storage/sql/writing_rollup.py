@@ -1,12 +1,13 @@
 """How verdicts are added to the counts of their hour and day."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from sqlalchemy import Connection, bindparam, func, select, update
 
 from monitor.analysis.verdict import PlatformVerdict
 from storage.sql import schema
 from storage.sql.backend import Backend
+from storage.sql.quarantined import quarantine_of
 from storage.sql.statements import add_to
 from storage.values.rollup import COUNTS, KEY, Period, counted
 
@@ -39,9 +40,11 @@ class RollupWriter:
             .values(hours=larger(day.hours, seen))
         )
 
-    def write(self, connection: Connection, verdicts: Iterable[PlatformVerdict]) -> None:
+    def write(self, connection: Connection, verdicts: Sequence[PlatformVerdict]) -> None:
         """Count the verdicts of a scheduled cycle; the caller holds the transaction."""
-        added = list(counted(verdicts))
+        if not verdicts:
+            return
+        added = list(counted(verdicts, quarantine_of(connection, verdicts[0].vantage)))
         days = [one.row(Period.DAY) for one in added]
         self._hour.run(connection, (one.row(Period.HOUR) for one in added))
         self._day.run(connection, ((*row, 1) for row in days))

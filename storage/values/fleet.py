@@ -89,6 +89,10 @@ class Quarantine(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
     """UTC; when the person decided."""
 
+    def covers(self, at: datetime) -> bool:
+        """Whether what was measured from that moment (UTC) on does not count."""
+        return (self.since is None or at >= self.since) and (self.until is None or at < self.until)
+
 
 class ReceivedBatch(msgspec.Struct, frozen=True, kw_only=True):
     """A batch as an agent sent it, with its signature: evidence that can be checked later."""

@@ -6,9 +6,9 @@ are pruned. `availability` is defined here and nowhere else; every file carries 
 
 Only platform verdicts of field vantages in scheduled cycles are counted: with the extra cycles of
 the fast lane, an hour of trouble would weigh as much as a day without. Each is counted in the hour
-and the day (UTC) in which it was first judged. An undecided verdict counts as insufficient, and
-what was not measured counts nowhere. Neither is reachable or unreachable, so `coverage` goes with
-`availability`.
+and the day (UTC) in which it was first judged. An undecided verdict counts as insufficient, as does
+any of a vantage in quarantine, and what was not measured counts nowhere. Neither is reachable or
+unreachable, so `coverage` goes with `availability`.
 """
 
 from collections.abc import Iterable, Iterator
@@ -20,12 +20,14 @@ import msgspec
 
 from monitor.analysis.verdict import PlatformVerdict, State
 from probes.vantage import VantageRole
+from storage.values.fleet import Quarantine
 from storage.values.periods import Period as Period
 from storage.values.times import time_text
 
 DEFINITION = (
     "(ok + degraded) / (ok + degraded + throttled + blocked + down), of verdicts on the platform "
-    "from field vantages in cycles in turn; insufficient and no data count on neither side"
+    "from field vantages in cycles in turn; insufficient, vantages in quarantine and no data count "
+    "on neither side"
 )
 """Stands in every row of a file."""
 
@@ -158,16 +160,19 @@ KEY = ("country", "platform", "starts_at", "asn", "network")
 """The key of a row, which is also the order of listings."""
 
 
-def counted(verdicts: Iterable[PlatformVerdict]) -> Iterator[Counted]:
-    """What the verdicts of a scheduled cycle add."""
+def counted(
+    verdicts: Iterable[PlatformVerdict], quarantine: Quarantine | None
+) -> Iterator[Counted]:
+    """What the verdicts of a scheduled cycle of a vantage add."""
     for verdict in verdicts:
         if verdict.vantage_role == VantageRole.FIELD:
             hour = f"{time_text(verdict.judged_at)[:13]}:00:00.000000Z"
+            held = quarantine is not None and quarantine.covers(verdict.started_at)
             yield Counted(
                 verdict.country,
                 verdict.platform,
                 verdict.asn,
                 verdict.network,
                 hour,
-                counted_as(verdict.state),
+                State.INSUFFICIENT if held else counted_as(verdict.state),
             )

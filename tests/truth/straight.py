@@ -413,7 +413,7 @@ class _Telling:
     def _counts(self, at: datetime) -> list[HistoryCell]:
         """The verdicts of the last day, counted by the hour as in a store."""
         found: dict[tuple[str, str, int, str, str], Counter[str]] = defaultdict(Counter)
-        for one in counted(self._verdicts()):
+        for one in counted(self._verdicts(), None):
             found[one[:5]][one.state.value] += 1
         span = SPANS["day"]
         return [
