@@ -32,7 +32,7 @@ def test_faults_that_last_make_no_event() -> None:
     """All is calm, then each network gets its fault, and cycle after cycle nobody is accused."""
     names = [DEAD_CACHE, *FAULTS]
     networks = [LabNetwork(name, 64500 + i) for i, name in enumerate(names)]
-    with Lab(networks, controls=2) as lab:
+    with Lab(networks, controls=2, large_certificates=True) as lab:
         hosts = [".x.com", ".twitter.com", ".twimg.com", "t.co"]
         lab.network(DEAD_CACHE).block(dns=hosts, how="address", answer=TRANSPARENT_PROXY)
         config = write_config(lab, interval="5s", platforms=["x"], extra=HASTY, probe=BRISK)

@@ -18,6 +18,7 @@ FORGERIES = (
     "not-yet-valid",
 )
 """OpenSSL calls them 18, 20, 19, 62, 10 and 9."""
+_OTHER_NAMES = tuple(f"host-{number}.of-the-same-platform.example" for number in range(48))
 BY = "by "
 """`by ORGANISATION` is one more: signed by an authority of that name, which nobody trusts."""
 
@@ -41,9 +42,11 @@ def interceptor(organisation: str) -> trustme.CA:
 
 
 @functools.cache
-def honest(name: str) -> str:
-    """Key and chain as PEM, for `name`, by the trusted authority."""
-    return _pem(authority().issue_cert(name, common_name=name))
+def honest(name: str, *, large: bool = False) -> str:
+    """Key and chain as PEM, for `name`, by the trusted authority; `large` ones are for dozens of
+    other names, and take several packets."""
+    names = (name, *_OTHER_NAMES) if large else (name,)
+    return _pem(authority().issue_cert(*names, common_name=name))
 
 
 @functools.cache

@@ -69,14 +69,18 @@ class Lab:
         direct: int = 0,
         more_hosts: Sequence[LabHost] = (),
         quic: bool = False,
+        large_certificates: bool = False,
     ) -> None:
         """Served are hosts.ALL, the shipped references of the networks' countries, and `more_hosts`
         instead of those with the same name.
 
         `direct` controls have no proxy, so that their UDP works as well.
         With `quic`, hosts that can do so speak HTTP/3; it takes a quarter of a second to start.
+        With `large_certificates` no server's greeting fits into one packet, as with platforms:
+        where large packets get lost it never arrives, however short the client's greeting is.
         """
         self._quic = quic
+        self._large_certificates = large_certificates
         self._specs = tuple(networks)
         self._control_count = controls
         self.direct = [DirectControl(index) for index in range(direct)]
@@ -326,10 +330,16 @@ class Lab:
         certificates.authority().cert_pem.write_to_path(str(self.ca))
         files = {}
         for host in self._hosts:
-            mint = certificates.private if host.own_ca else certificates.honest
-            path = self.directory / f"{host.name}.pem"
-            path.write_text("" if host.raw else mint(host.name))
-            files[host.name] = str(path)
+            name = host.name
+            path = self.directory / f"{name}.pem"
+            if host.raw:
+                text = ""
+            elif host.own_ca:
+                text = certificates.private(name)
+            else:
+                text = certificates.honest(name, large=self._large_certificates)
+            path.write_text(text)
+            files[name] = str(path)
         return files
 
     def _wire(

@@ -65,7 +65,7 @@ LINES: dict[str, Callable[[Network], object]] = {
 def lines() -> Iterator[Seen]:
     """All of them, looked at in one run."""
     networks = [LabNetwork(name, asn=64500 + number) for number, name in enumerate(LINES)]
-    with Lab(networks, controls=1, direct=1) as lab:
+    with Lab(networks, controls=1, direct=1, large_certificates=True) as lab:
         for name, apply in LINES.items():
             apply(lab.network(name))
         yield once(lab, timeout=300, platforms=PLATFORMS, few_references=False)

@@ -151,7 +151,7 @@ def _look(names: Collection[str], **options: bool) -> Seen:
     networks = [
         LabNetwork(name, asn=64500 + i, country=LINES[name].country) for i, name in enumerate(names)
     ]
-    with Lab(networks, controls=2) as lab:
+    with Lab(networks, controls=2, large_certificates=True) as lab:
         for name in names:
             LINES[name].apply(lab.network(name))
         return once(lab, egress="interface", timeout=300, platforms=PLATFORMS, **options)

@@ -54,7 +54,7 @@ class Hour(msgspec.Struct, frozen=True, kw_only=True):
 
 def _measured(rounds: int) -> Hour:
     networks = [LabNetwork(name, 64500 + i) for i, name in enumerate((*INNOCENT, *DROPPED))]
-    with Lab(networks, controls=1, direct=1) as lab:
+    with Lab(networks, controls=1, direct=1, large_certificates=True) as lab:
         lab.network(EDGE).block(dns=X_NAMES, how="address", answer=TRANSPARENT_PROXY)
         # Long enough for three requests for a connection; the shipped timeout has four.
         probe = {**UNHURRIED, "tcp_timeout": "4s"}

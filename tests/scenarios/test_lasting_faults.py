@@ -87,7 +87,7 @@ def story() -> Iterator[Seen]:
     """Every fault in a network of its own, and one network without any."""
     names = [*FAULTS, "clean"]
     networks = [LabNetwork(name, asn=64500 + i) for i, name in enumerate(names)]
-    with Lab(networks, controls=1, direct=1) as lab:
+    with Lab(networks, controls=1, direct=1, large_certificates=True) as lab:
         for name, fault in FAULTS.items():
             fault.apply(lab.network(name))
         yield once(lab, egress="interface", timeout=300, platforms=["x", "facebook", "telegram"])
