@@ -195,7 +195,7 @@ def quarantine(
     ] = "",
     config: ConfigOption = None,
 ) -> None:
-    """Exclude a vantage's results from events, past ones too."""
+    """Exclude a vantage's results from events and availability, past ones too."""
     settings = load_settings(config)
     begin, end = moment_of("--since", since), moment_of("--until", until)
     if begin is not None and end is not None and begin >= end:
