@@ -93,6 +93,8 @@ def _technique_switch(watched: Watched) -> None:
     wait_for(lambda: watched.block("BR") == "confirmed", "confirmation", 60)
     watched.await_conclusive("vivo", "tls.reset")
     with network.block(dns=X_NAMES, how="nxdomain"):
+        # The cycle under way may have its addresses already, and would get through to them.
+        _await_whole_cycle(watched, "vivo")
         resets.lift()
         wait_for(lambda: "method_added" in watched.changes(begun, "BR"), "the other method", 60)
         watched.await_conclusive("vivo", "dns.nxdomain")
@@ -101,6 +103,12 @@ def _technique_switch(watched: Watched) -> None:
     assert event["methods"] == "tls.reset dns.nxdomain"
     assert event["state"] == "confirmed"
     assert changes == ["opened", "confirmed", "method_added"]
+
+
+def _await_whole_cycle(watched: Watched, vantage: str) -> None:
+    """Of two cycles that end from now on, the second has begun since."""
+    ended = len(watched.monitor.cycles(vantage))
+    wait_for(lambda: len(watched.monitor.cycles(vantage)) >= ended + 2, "a whole cycle", 60)
 
 
 STORIES: dict[str, Callable[[Watched], None]] = {
