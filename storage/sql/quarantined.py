@@ -66,10 +66,21 @@ def in_turn() -> list[ColumnElement[bool]]:
 
 
 def keep_others_from_counting(connection: Connection) -> None:
-    """Until the transaction ends. Whoever counts reads the quarantines first; on SQLite nobody else
-    writes anyway."""
+    """Until the transaction ends, nobody gets past `keep_quarantines`."""
+    _lock(connection, "EXCLUSIVE")
+
+
+def keep_quarantines(connection: Connection) -> None:
+    """Until the transaction ends, no quarantine begins, changes or ends: whoever counts by them
+    calls this before reading them."""
+    _lock(connection, "ROW SHARE")
+
+
+def _lock(connection: Connection, mode: str) -> None:
+    # On SQLite nobody else writes anyway. Neither mode waits for who only reads: `pg_dump` does so
+    # for hours.
     if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql(f"LOCK TABLE {schema.quarantine.name} IN ACCESS EXCLUSIVE MODE")
+        connection.exec_driver_sql(f"LOCK TABLE {schema.quarantine.name} IN {mode} MODE")
 
 
 def count_again(connection: Connection, vantage: str, *, held: bool) -> None:

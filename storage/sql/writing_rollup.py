@@ -7,7 +7,7 @@ from sqlalchemy import Connection, bindparam, func, select, update
 from monitor.analysis.verdict import PlatformVerdict
 from storage.sql import schema
 from storage.sql.backend import Backend
-from storage.sql.quarantined import quarantine_of
+from storage.sql.quarantined import keep_quarantines, quarantine_of
 from storage.sql.statements import add_to
 from storage.values.rollup import COUNTS, KEY, Period, counted
 
@@ -44,6 +44,7 @@ class RollupWriter:
         """Count the verdicts of a scheduled cycle; the caller holds the transaction."""
         if not verdicts:
             return
+        keep_quarantines(connection)
         added = list(counted(verdicts, quarantine_of(connection, verdicts[0].vantage)))
         days = [one.row(Period.DAY) for one in added]
         self._hour.run(connection, (one.row(Period.HOUR) for one in added))
