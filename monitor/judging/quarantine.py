@@ -17,8 +17,14 @@ from storage.values.fleet import Quarantine
 class Quarantined:
     """All quarantines. A platform verdict is `in` it when it does not count in events."""
 
-    def __init__(self, quarantines: Iterable[Quarantine]) -> None:
+    def __init__(
+        self, quarantines: Iterable[Quarantine], tested: Iterable[tuple[str, str]] = ()
+    ) -> None:
+        """`tested` has vantages, each with a country where it ever tested: a quarantine names the
+        last one alone, and concerns all."""
         self._by_vantage = {one.vantage: one for one in quarantines}
+        self._places = {(one.vantage, one.country) for one in self._by_vantage.values()}
+        self._places |= {place for place in tested if place[0] in self._by_vantage}
 
     def __contains__(self, verdict: PlatformVerdict) -> bool:
         return self.covers(verdict.vantage, verdict.started_at)
@@ -54,17 +60,12 @@ class Quarantined:
 
     def differing(self, other: "Quarantined") -> frozenset[str]:
         """Countries whose quarantines differ."""
-        both = (*self._by_vantage.values(), *other._by_vantage.values())
-        return frozenset(
-            one.country for one in both if self._bounds(one.country) != other._bounds(one.country)
-        )
+        countries = {country for _, country in self._places | other._places}
+        return frozenset(one for one in countries if self._bounds(one) != other._bounds(one))
 
     def _bounds(self, country: str) -> list[tuple[str, str, str]]:
-        return sorted(
-            (one.vantage, str(one.since), str(one.until))
-            for one in self._by_vantage.values()
-            if one.country == country
-        )
+        held = [self._by_vantage[vantage] for vantage, where in self._places if where == country]
+        return sorted((one.vantage, str(one.since), str(one.until)) for one in held)
 
 
 NOBODY = Quarantined(())

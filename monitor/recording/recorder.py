@@ -130,7 +130,8 @@ class Recorder:
         Call it before `restore` too. Raises StorageError, and then nothing changes.
         """
         async with self._lock:
-            before, self._quarantined = self._quarantined, Quarantined(quarantines)
+            tested = [(one.vantage, one.country) for one in await self._store.latest_health()]
+            before, self._quarantined = self._quarantined, Quarantined(quarantines, tested)
             countries = before.differing(self._quarantined)
             book, steps = self.book, list[Step]()
             places = [place for place in book.places if place[0] in countries]

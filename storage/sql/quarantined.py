@@ -104,7 +104,10 @@ def _moved(table: Table, quarantine: Quarantine, sign: int) -> Any:
         func.sum(case((_VERDICT.state.in_(_names(state)), 1), else_=0)).label(state)
         for state in decided
     ]
-    where = [*in_turn(), _VERDICT.country == quarantine.country, _covered(quarantine)]
+    # It has the last of the countries where the vantage tested. Verdicts have no index by vantage.
+    health = schema.latest_health.c
+    tested = select(health.country).where(health.vantage == quarantine.vantage)
+    where = [*in_turn(), _VERDICT.country.in_(tested), _covered(quarantine)]
     of = select(*key, *numbers).where(*where).group_by(*key).subquery("held").c
     changed = {state.value: table.c[state] - sign * of[state] for state in decided}
     undecided = table.c[State.INSUFFICIENT] + sign * sum(of[state] for state in decided)

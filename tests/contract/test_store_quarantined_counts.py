@@ -100,6 +100,19 @@ async def test_counts_are_as_if_it_had_decided_nothing(store: CollectorStore, se
     assert await counts(store) == await counts(other)
 
 
+async def test_of_a_vantage_that_moved_all_is_counted_alike(store: CollectorStore) -> None:
+    """In the country where it is by now, which the quarantine names, and where it was before."""
+    await store.save(judged(0, State.BLOCKED, country="PK"))
+    await store.save(judged(1, State.BLOCKED, country="IN"))
+    await store.quarantine(msgspec.structs.replace(quarantine(), country="IN"))
+    for held in (True, False):
+        for period in (Period.HOUR, Period.DAY):
+            rows = await flat(store.availability(Selection(period=period)))
+            counted = [(row.country, row.blocked, row.insufficient) for row in rows]
+            assert counted == [("IN", int(not held), int(held)), ("PK", int(not held), int(held))]
+        await store.release("khi-ptcl")
+
+
 async def test_what_is_deleted_stays_as_it_was_counted(store: CollectorStore) -> None:
     """A quarantine changes what is still there, and neither it nor its end what is not."""
     await store.save(judged(0, State.BLOCKED, vantage="early"))

@@ -36,7 +36,8 @@ def upgrade() -> None:
             f"UPDATE {table} AS t SET {taken}, insufficient = t.insufficient + {given} FROM ("  # noqa: S608 # words of our own
             f"SELECT p.country, p.platform, {start} AS starts_at, p.asn, p.network, {numbers} "
             "FROM quarantine AS q JOIN platform_verdict AS p "
-            "ON p.country = q.country AND p.vantage = q.vantage "
+            "ON p.vantage = q.vantage AND p.country IN "
+            "(SELECT h.country FROM latest_health AS h WHERE h.vantage = q.vantage) "
             "AND (q.since IS NULL OR p.started_at >= q.since) "
             "AND (q.until IS NULL OR p.started_at < q.until) "
             "JOIN cycle AS c ON c.country = p.country AND c.id = p.cycle "

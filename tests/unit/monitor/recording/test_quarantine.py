@@ -97,6 +97,23 @@ async def test_decided_while_nothing_ran(store: MemoryStore) -> None:
     assert not await blocks(store)
 
 
+@pytest.mark.parametrize("runs", [True, False])
+async def test_of_a_vantage_that_moved_nothing_counts_anywhere(
+    store: MemoryStore, runs: bool
+) -> None:
+    """A quarantine has the country where the vantage is by now. What it claimed elsewhere before is
+    left out too, whether or not the monitor runs meanwhile, and counts again afterwards."""
+    moved = msgspec.structs.replace(decided(PTCL), country="IN")
+    process = await begun(store, [] if runs else [moved])
+    if runs:
+        await process.quarantine([moved])
+    await process.record(cycle(".", 8, JAZZ))
+    assert not await blocks(store)
+    await process.quarantine([])
+    await process.record(cycle(".", 9, JAZZ))
+    assert await blocks(store)
+
+
 async def test_decided_while_nothing_ran_elsewhere(store: MemoryStore) -> None:
     """It concerns one country. All of history was read for it, and events that follow from no
     verdict were lost: a vantage that is silent, a shutdown, were shown no more."""
