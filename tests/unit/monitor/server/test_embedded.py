@@ -61,7 +61,8 @@ def _one_silent() -> Publisher:
 
 
 async def test_nothing_is_green_while_a_block_may_go_on_where_nobody_tests() -> None:
-    """Neither the badge nor the table of the page, though each network that is tested is open."""
+    """Neither the badge, the card nor the table of the page, though each network that is tested is
+    open."""
     shown = _one_silent()
     badge = await get("/badges/PK/x.svg", shown=shown)
     assert said(badge) == "X · Pakistan: ok · 2 of 3 networks · event: confirmed"
@@ -69,6 +70,9 @@ async def test_nothing_is_green_while_a_block_may_go_on_where_nobody_tests() -> 
     page = (await get("/", shown=shown)).text
     cells = re.findall(r'<td role="cell" class="(\w+)" data-platform="X">', page)
     assert cells == ["degraded"]
+    for path in ("/cards/PK", "/cards/PK/x"):
+        card = (await get(path, shown=shown)).text
+        assert re.findall(r'<bdi>X</bdi> <span class="tag ([\w-]+)">ok<', card) == ["degraded"]
 
 
 async def test_a_badge_says_the_worst_and_on_how_many_networks() -> None:
