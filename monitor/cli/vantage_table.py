@@ -43,7 +43,8 @@ async def known_vantages(store: CollectorStore) -> dict[str, Known]:
     held = {one.vantage: one for one in await store.quarantines()}
     now = utc_now()
     invited = {one.vantage: one for one in await store.invitations() if one.is_open(now)}
-    judged = {one.vantage: one.at for one in await store.latest_health()}
+    health = sorted(await store.latest_health(), key=lambda one: one.at)  # one for each country
+    judged = {one.vantage: one.at for one in health}
     countries = {name: one.country for name, one in held.items()}
     countries |= {name: one.country for name, one in invited.items()}
     countries |= {vantage: known[-1].country for vantage, known in keys.items()}

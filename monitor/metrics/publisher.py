@@ -369,19 +369,19 @@ class Publisher:
         vantages, where more is known of them than when each reported last.
 
         Stale results are kept but not shown as current. Vantages and platforms that are no longer
-        configured are dropped.
+        configured are dropped, and what a vantage found in another country than it is in now.
         """
-        platforms: dict[str, list[PlatformVerdict]] = {}
+        platforms: dict[tuple[str, str], list[PlatformVerdict]] = {}
         for verdict in latest_platforms:
             if verdict.platform in self._snapshot.platforms:
-                platforms.setdefault(verdict.vantage, []).append(verdict)
-        health = {one.vantage: one for one in latest_health}
+                platforms.setdefault((verdict.vantage, verdict.country), []).append(verdict)
+        health = {(one.vantage, one.country): one for one in latest_health}
         self._swap(
             [
                 _restored(
                     view,
-                    platforms.get(vantage, []),
-                    health.get(vantage),
+                    platforms.get((vantage, view.point.country), []),
+                    health.get((vantage, view.point.country)),
                     paces.get(vantage),
                     self._snapshot.interval,
                 )

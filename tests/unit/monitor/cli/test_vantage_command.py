@@ -19,6 +19,7 @@ from monitor.keys.sealing import keys_fingerprint, sealing_key, sealing_text
 from monitor.wire.invitation import Token, proof_digest, read_token
 from storage.open_store import sql_store
 from storage.store import CollectorStore
+from tests.contract.test_store_tallies import judged
 from tests.worlds.review_world import Installation
 
 URL = "https://collector.example.org"
@@ -276,11 +277,14 @@ def test_a_vantage_is_left_out_and_taken_in_again(here: Installation) -> None:
 
 
 def test_the_list_shows_when_a_vantage_was_last_judged(here: Installation) -> None:
-    """In the table and as JSON; an empty list says that it is one."""
+    """In the table and as JSON, wherever it was; an empty list says that it is one."""
     here.fill()
     assert here.lines("vantage", "list") == []
     assert "No vantage is enrolled" in here.run("vantage", "list").stderr
     here.run("vantage", "quarantine", "khi-ptcl", "--reason", "x")
+    assert listed(here)["khi-ptcl"]["judged_at"] == "2024-02-17T12:11:00Z"
+    moved = judged(0, country="US", seconds=-86_400)
+    in_store(here, lambda store: store.save(moved))
     assert listed(here)["khi-ptcl"]["judged_at"] == "2024-02-17T12:11:00Z"
     enroll(here, "lhe-1")
     first, second = here.run("vantage", "list").stdout.split("\nlhe-1 ")

@@ -362,6 +362,24 @@ def test_restore_leaves_out_what_is_not_configured() -> None:
     assert view_of(publisher).last_report_at is None
 
 
+def test_restore_leaves_out_what_was_found_in_another_country() -> None:
+    """A vantage tested in Sudan and is in Pakistan by now: nothing of there is shown as of here."""
+    publisher = world.publisher()
+    before = msgspec.structs.replace(PTCL, country="SD")
+    then = NOW - timedelta(minutes=3)
+    publisher.restore(
+        [world.verdict(before, "x", TLS_RESET), world.verdict(PTCL, "x", at=then)],
+        [world.health(PTCL, at=then), world.health(before, state=VantageState.OFFLINE)],
+        [],
+    )
+    shown = view_of(publisher)
+    assert [one.state for one in shown.platforms_at(NOW)] == [State.OK]
+    assert shown.health == world.health(PTCL, at=then)
+    assert shown.last_report_at == then
+    publisher.restore([world.verdict(before, "x")], [world.health(before)], [])
+    assert view_of(publisher).last_report_at == then
+
+
 def test_ready_only_while_cycles_are_finished() -> None:
     """Attack: the clock goes back an hour, and all cycles stop for as long. A monitor that stands
     still is not ready, whatever it finished before."""
