@@ -3,7 +3,8 @@
 They show what the public sees, whoever looks. Only a public server lets other sites show them.
 """
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from xml.sax.saxutils import escape
 
@@ -33,6 +34,7 @@ from monitor.server.top_line import kind_and_state, top_line
 from monitor.wording.events import headline
 from monitor.wording.states import EVENT_STATES, STATES
 from monitor.wording.words import Words, words_in
+from storage.values.reviews import Mark
 
 _FRAMED = POLICY.replace("frame-ancestors 'none'", "frame-ancestors *")
 _LETTER, _AROUND, _HEIGHT = 7.2, 10, 24
@@ -102,7 +104,12 @@ class Embedded:
             reader=reader, at=at, snapshot=snapshot, country=code, cells=cells, platform=platform
         )
 
-    def _card(self, request: Request) -> Response:
+    async def _card(self, request: Request) -> Response:
+        marks = await self._listed.marks()
+        # In a thread, as a route that waits for nothing runs.
+        return await asyncio.to_thread(self._card_of, request, marks)
+
+    def _card_of(self, request: Request, marks: Mapping[str, Mark]) -> Response:
         shown = self._shown(request)
         words, titles = shown.reader.words, all_titles(shown.snapshot)
         now = overall(shown.snapshot, shown.at, shown.country)
@@ -117,6 +124,7 @@ class Embedded:
             country=shown.country,
             cells=shown.cells,
             events=[(event, headline(words, event, titles)) for event in events],
+            held=marks,
             overall=now,
             headline=top_line(words, now, controls=shown.snapshot.has_controls),
             whole=not shown.platform,

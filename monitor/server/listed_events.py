@@ -18,7 +18,7 @@ from monitor.server.event_filter import PAGES, EventFilter, read_filter, shown_n
 from monitor.server.page import Reader
 from storage.store import StorageError, Store
 from storage.values.names import Names
-from storage.values.reviews import Review
+from storage.values.reviews import Mark, Review, deciding_review
 
 log = logger(__name__)
 
@@ -98,6 +98,13 @@ class ListedEvents:
         except StorageError as error:
             log.error("reviews cannot be read", error=str(error))
             return None
+
+    async def marks(self) -> dict[str, Mark]:
+        """Event → the review that holds; empty when reviews cannot be read."""
+        known = await self.known_of(())
+        by_event = known.reviews if known is not None else {}
+        holding = {event: deciding_review(reviews) for event, reviews in by_event.items()}
+        return {event: review.mark for event, review in holding.items() if review is not None}
 
     async def continued(self, events: Sequence[Event]) -> frozenset[str]:
         """Those of these events that continue as another one; none where that cannot be read."""

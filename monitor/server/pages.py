@@ -55,7 +55,6 @@ from monitor.server.wrong_filter import wrong_filter
 from monitor.wording.coverage import coverage_sentences
 from storage.store import StorageError, Store
 from storage.values.fleet import Quarantine
-from storage.values.reviews import Mark, deciding_review
 from storage.values.selection import Selection
 
 log = logger(__name__)
@@ -128,7 +127,7 @@ class Pages:
     async def _now(self, request: Request) -> Response:
         reader, at = self.reader(request), self._publisher.now()
         snapshot = self._listed.snapshot(reader)
-        marks = await self._marks()
+        marks = await self._listed.marks()
         known = await self._acknowledged() if reader.operator else frozenset()
         over = [one for one in await self._over(reader, at) if one.kind in _TELLING]
         over = [one for one in over if one.state is not EventState.DISMISSED]
@@ -141,13 +140,6 @@ class Pages:
                 "over": over_shown(reader, snapshot, over[:MOST_OVER]),
             },
         )
-
-    async def _marks(self) -> dict[str, Mark]:
-        """Event → the review that holds; empty when reviews cannot be read."""
-        known = await self._listed.known_of(())
-        by_event = known.reviews if known is not None else {}
-        holding = {event: deciding_review(reviews) for event, reviews in by_event.items()}
-        return {event: review.mark for event, review in holding.items() if review is not None}
 
     def _bucket(self, reader: Reader) -> float:
         """Seconds of the buckets that times of tests are put into: of a whole interval for readers
@@ -214,9 +206,10 @@ class Pages:
             return await wrong_filter(reader, at, error, title)
         shown_until = self._history.until(reader)
         # Side by side: to sum a year takes the database longer than the rest takes us.
-        (rows, problem), over, now = await asyncio.gather(
+        (rows, problem), over, marks, now = await asyncio.gather(
             self._history.rows(reader, asked, shown_until, country=country, platform=platform),
             self._over(reader, at, country, platform),
+            self._listed.marks(),
             asyncio.to_thread(more),
         )
         return await page(
@@ -229,6 +222,7 @@ class Pages:
                     reader, snapshot, shown_until, asked, rows, country=country, platform=platform
                 ),
                 "over": over_shown(reader, snapshot, over[:MOST_OVER]),
+                "held": marks,
                 "stored": self._history.stored,
                 "problem": problem,
             },
@@ -311,7 +305,7 @@ class Pages:
                 counted = self._view().selection(Kind.VERDICTS, counted, at)
             coverage = await self._coverage(counted, at)
         continued = await self._listed.continued(listed)
-        shown = {"held": await self._marks(), "problem": not found.complete}
+        shown = {"held": await self._listed.marks(), "problem": not found.complete}
         return await page(
             "events.html",
             reader,

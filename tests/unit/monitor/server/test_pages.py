@@ -27,6 +27,7 @@ from monitor.wording.states import STATES
 from monitor.wording.words import words_in
 from storage.store import Store
 from storage.values.cycle import Cycle
+from storage.values.reviews import Mark, Review
 from tests.browser import seed
 from tests.contract.agents import quarantine
 from tests.contract.cycles import cycle
@@ -99,7 +100,7 @@ def without_ours(text: str) -> str:
 
 def words_of(text: str) -> str:
     """The text a person reads, without tags."""
-    body = text.split("<body>")[1].replace(f"<script>{SCRIPT}</script>", "")
+    body = re.split(r"<body[^>]*>", text)[1].replace(f"<script>{SCRIPT}</script>", "")
     return re.sub(r"\s+", " ", re.sub(r"</?(?:b|bdi|time|span|code|a)\b[^>]*>", "", body))
 
 
@@ -408,13 +409,37 @@ async def test_an_event_shows_what_it_rests_on(store: Store) -> None:
     assert "Official denial" in seen
 
 
-@pytest.mark.parametrize("path", ["/", "/events"])
+@pytest.mark.parametrize(
+    "path", ["/", "/events", "/countries/PK", "/platforms/x", "/cards/PK", "/cards/PK/x"]
+)
 async def test_what_people_think_of_an_event_stands_beside_it(path: str, store: Store) -> None:
     """A review shows wherever the event does, and changes nothing of how it is called."""
     async with client(seed.publisher(), store) as asking:
         seen = words_of((await asking.get(path)).text)
     assert seen.count("A person confirms it") == 1
     assert "X is blocked in Pakistan on 3 of 4 networks" in seen
+
+
+@pytest.mark.parametrize(
+    ("path", "country", "event"),
+    [
+        *((path, "KE", seed.ENDED) for path in ("/", "/countries/KE", "/platforms/telegram")),
+        *((path, "KE", "cut") for path in ("/", "/countries/KE", "/cards/KE")),
+    ],
+)
+async def test_what_a_person_rejects_stands_nowhere_as_if_it_held(
+    path: str, country: str, event: str, store: Store
+) -> None:
+    """Neither once it is over nor where it is no block."""
+    cut = msgspec.structs.replace(notify_world.shutdown(country=country), id="cut")
+    await store.save(cycle(9), [cut])
+    shown = seed.publisher()
+    shown.show_events([*shown.snapshot.events.values(), cut])
+    rejects = Review(id="r", country=country, event=event, at=seed.NOW, mark=Mark.REJECTED)
+    await store.add_review(rejects)
+    async with client(shown, store) as asking:
+        seen = words_of((await asking.get(path)).text)
+    assert seen.count("A person rejects it") == 1
 
 
 async def test_events_of_which_one_goes_on_as_the_other_lead_to_each_other(store: Store) -> None:
