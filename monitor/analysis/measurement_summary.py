@@ -84,6 +84,8 @@ _SUB_METHODS: dict[tuple[Layer, str], str] = {
     (Layer.HTTP, Failure.EOF): "eof",
     (Layer.APP, Failure.CONNECTION_RESET): "reset",
     (Layer.APP, Failure.EOF): "eof",
+    (Layer.APP, Failure.CONNECTION_REFUSED): "refused",
+    **{(Layer.APP, failure): "unreachable" for failure in UNREACHABLE},
     (Layer.QUIC, Failure.CONNECTION_REFUSED): "refused",
     **{(Layer.QUIC, failure): "unreachable" for failure in UNREACHABLE},
     **{(Layer.QUIC, failure): "certificate" for failure in CERTIFICATE_FAILURES},

@@ -108,6 +108,15 @@ OVER_UDP: dict[str, Callable[[Network], object]] = {
     "own-calls-v4": lambda network: network.block(
         address=FACEBOOK, family=4, transports=["udp"], how="drop"
     ),
+    "own-calls-rejected": lambda network: network.block(
+        address=FACEBOOK, transports=["udp"], how="icmp-port"
+    ),
+    "own-calls-prohibited": lambda network: network.block(
+        address=FACEBOOK, transports=["udp"], how="icmp-admin"
+    ),
+    "calls-rejected": lambda network: network.block(
+        address=["0.0.0.0/0", "::/0"], ports=[3478], transports=["udp"], how="icmp-port"
+    ),
     "one-reference-down": lambda network: network.block(
         address=["stun.cloudflare.com"], how="drop"
     ),
@@ -119,6 +128,9 @@ TOLD: dict[str, tuple[tuple[str, ...], str]] = {
     "stun-ban": (("blocked", "app.stun", "udp", "stun", "weak"), "degraded"),
     "own-calls": (("blocked", "app.stun", "udp", "stun", "strong"), "degraded"),
     "own-calls-v4": (("partial", "family.stun", "udp", "stun", "strong"), "degraded"),
+    "own-calls-rejected": (("blocked", "app.stun", "udp", "stun", "strong"), "degraded"),
+    "own-calls-prohibited": (("blocked", "app.stun", "udp", "stun", "strong"), "degraded"),
+    "calls-rejected": (("blocked", "app.stun", "udp", "stun", "weak"), "degraded"),
     "one-reference-down": (OK, "ok"),
     "no-udp": (("insufficient", "vantage.no_udp", "", "", "none"), "ok"),
 }

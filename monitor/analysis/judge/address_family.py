@@ -40,7 +40,9 @@ _RESOLVERS: frozenset[Sign] = frozenset(signs("dns.refused dns.servfail dns.no_a
 _DENIED: frozenset[Sign] = frozenset(signs("dns.nxdomain"))
 """Weak where nothing shows that the name has addresses of the family: some name servers say so of
 one record type alone."""
-_SILENT: frozenset[Sign] = frozenset(signs("tcp.timeout tcp.unreachable tls.timeout app.timeout"))
+_SILENT: frozenset[Sign] = frozenset(
+    signs("tcp.timeout tcp.unreachable tls.timeout app.timeout app.unreachable")
+)
 """Nobody sends these. Two networks may not exchange routes of one family, and over IPv6 some do
 not: there they keep nobody from the platform. Over IPv4 they are weak unless a control was answered
 at the very address, like silence over every family."""

@@ -614,6 +614,44 @@ def test_references_tell_blocked_calls_from_blocked_udp(
     assert (verdict.state, verdict.rule_id, verdict.evidence) == told
 
 
+@pytest.mark.parametrize(
+    "failure",
+    ["connection_refused", "host_unreachable", "network_unreachable", "permission_denied"],
+)
+@pytest.mark.parametrize(
+    ("answered", "told"),
+    [
+        ((), ("insufficient", "vantage.no_udp", "none")),
+        (("ntp:time.example:123",), ("blocked", "app.stun", "weak")),
+        (("stun:stun.example:3478",), ("blocked", "app.stun", "strong")),
+    ],
+)
+def test_calls_that_a_router_rejects_are_as_blocked_as_dropped_ones(
+    answered: tuple[str, ...], told: tuple[str, ...], failure: str
+) -> None:
+    """A firewall that rejects datagrams says so in an ICMP error, as a port of TCP's that is closed
+    does by a reset."""
+    rejected = msgspec.structs.replace(
+        calls(failure, times=4), udp_references=dict.fromkeys(answered, ("ipv4",))
+    )
+    verdict = judge(rejected)
+    assert (verdict.state, verdict.rule_id, verdict.evidence) == told
+
+
+def test_a_server_for_calls_that_rejects_everybody_is_down() -> None:
+    """Its port is closed at the control as well."""
+    rejected = app("connection_refused", protocol="stun")
+    verdict = judge(
+        case(
+            *repeated(rejected, times=4, endpoint=STUN),
+            controls=(control(rejected, reached=False, endpoint=STUN),),
+            endpoint=STUN,
+            udp_works=True,
+        )
+    )
+    assert (verdict.state, verdict.rule_id) == ("down", "control.also_fails")
+
+
 @pytest.mark.parametrize("state", [VantageState.OFFLINE, VantageState.UNKNOWN])
 def test_a_dead_resolver_explains_a_failure_whosever_it_is(state: VantageState) -> None:
     """Of the network's own the vantage counts as offline, of a third party's it does not."""
