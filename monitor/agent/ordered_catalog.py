@@ -21,7 +21,14 @@ from monitor.config.load import LARGEST_CATALOG, measured_from
 from monitor.config.settings import Settings
 from monitor.config.toml_problem import ConfigError
 from monitor.wire.answers import AgentSettings
-from probes.catalog.catalog import Catalog, Endpoint, Platform, Reference
+from probes.catalog.catalog import (
+    Authority,
+    Catalog,
+    Endpoint,
+    Platform,
+    Reference,
+    certificates_for,
+)
 from probes.layers.bogon import may_be_public
 from probes.measure.ordered_addresses import MOST_PER_ADDRESS
 
@@ -117,7 +124,10 @@ class _Choosing:
             raise
         return Choice(
             catalog=Catalog(
-                platforms=platforms, references=references, ordered=frozenset(self._ordered)
+                platforms=platforms,
+                references=references,
+                authorities=self._authorities(),
+                ordered=frozenset(self._ordered),
             ),
             unused=tuple(self._unused),
         )
@@ -163,7 +173,7 @@ class _Choosing:
         if not new:
             return True
         hosts = self._hosts + Counter(one.host for one in new)
-        why = _never(new, hosts, self._own)
+        why = _never(new, hosts, self._own) or self._other_authority(new)
         acceptable = not why
         if not why and not self._is_allowed(new, references):
             why = "its host has not accepted it"
@@ -183,6 +193,19 @@ class _Choosing:
         self._hosts = hosts
         self._ordered |= {one.id for one in new}
         return True
+
+    def _other_authority(self, new: Iterable[Endpoint]) -> str:
+        """Why these cannot be verified here as the collector does; empty when they can."""
+        used, ordered = self._authorities(), self._known.authorities
+        for one in new:
+            if certificates_for(one.host, used) != certificates_for(one.host, ordered):
+                return f"the authority of {one.host} is not the one in its host's own file"
+        return ""
+
+    def _authorities(self) -> tuple[Authority, ...]:
+        """By an authority that an order names, its forgeries would verify."""
+        known = self._known if self._allowed.everything else self._own.catalog
+        return known.authorities
 
     def _is_allowed(self, new: Iterable[Endpoint], references: Collection[Reference]) -> bool:
         if self._allowed.everything:

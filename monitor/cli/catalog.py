@@ -60,6 +60,10 @@ def catalog(context: typer.Context, config: ConfigOption = None, json: JsonOptio
     for platform in shown.platforms:
         _print_platform(console, platform)
     _print_references(console, shown.references)
+    for one in shown.authorities:
+        console.print(
+            f"[bold]{one.domain}[/bold]  certificates of its own authority are accepted, too"
+        )
 
 
 @app.command()
@@ -137,6 +141,7 @@ def _as_json(catalog: Catalog) -> dict[str, Any]:
             {"scope": one.scope, "country": one.country, **_endpoint_json(one.endpoint)}
             for one in catalog.references
         ],
+        "authorities": [msgspec.to_builtins(one) for one in catalog.authorities],
     }
 
 

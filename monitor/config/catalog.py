@@ -22,6 +22,7 @@ from monitor.config.catalog_nodes import (
     need,
     reference,
     require_tcp,
+    root_certificates,
     transfer_objects,
 )
 from monitor.config.country_code import country_code
@@ -41,6 +42,7 @@ from monitor.config.toml_node import (
 )
 from monitor.config.toml_source import TomlSource, parse_source, read_source
 from probes.catalog.catalog import (
+    Authority,
     Catalog,
     Endpoint,
     Function,
@@ -51,6 +53,8 @@ from probes.catalog.catalog import (
     ReferenceScope,
 )
 from probes.catalog.endpoint_kinds import EndpointKind, Protocol
+from probes.catalog.endpoint_text import parse_host
+from probes.catalog.host import is_literal
 
 M = TypeVar("M", Platform, Function)
 
@@ -134,13 +138,35 @@ def _merged(source: TomlSource, base: Catalog) -> Catalog:
             {
                 "platform": _over(base.platforms, _platform),
                 "references": lambda node: read_references(node, base.references),
+                "authority": named(_authority),
             },
         )
     document.finish()
     return Catalog(
         platforms=values.get("platform", base.platforms),
         references=values.get("references", base.references),
+        authorities=_with_authorities(base, values.get("authority", {})),
     )
+
+
+def _authority(domain: str, node: Node) -> Authority:
+    """`[authority."DOMAIN"]`."""
+    try:
+        name = parse_host(domain)
+    except ValueError:
+        name = ""
+    if is_literal(name) or "." not in name:
+        raise node.fail('a domain such as "example.org"', wrong="is no domain")
+    remedy = "give its root certificates, between lines of three double quotes"
+    shapes = {"certificates": root_certificates}
+    values = read_table(node, shapes, required={"certificates": remedy})
+    return Authority(domain=name, certificates=values["certificates"])
+
+
+def _with_authorities(base: Catalog, given: dict[str, Authority]) -> tuple[Authority, ...]:
+    """The base's, those of the same domains replaced."""
+    every = (*base.authorities, *given.values())
+    return tuple({one.domain: one for one in every}.values())
 
 
 def _over(base: Sequence[M], read: Callable[[Node, str, M | None], M]) -> Shape[tuple[M, ...]]:

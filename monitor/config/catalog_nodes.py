@@ -1,6 +1,7 @@
 """The shapes of a catalogue's values: endpoints, references and names."""
 
 import re
+import ssl
 from typing import Any, TypeVar
 
 import msgspec
@@ -61,6 +62,15 @@ def endpoint(node: Node) -> Endpoint:
     if found.kind is EndpointKind.NTP:
         raise node.fail("list it as a reference, under udp: no platform is reached by ntp")
     return found
+
+
+def root_certificates(node: Node) -> str:
+    """PEM text with at least one certificate."""
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=str(node.raw))
+    except (ssl.SSLError, ValueError, TypeError):
+        raise node.fail("PEM text: -----BEGIN CERTIFICATE----- and what follows it") from None
+    return str(node.raw)
 
 
 def need(node: Node) -> Need | int:

@@ -24,6 +24,7 @@ from cryptography.x509.verification import (
 )
 
 from monitor.sources.atlas_client import Lookup, Result
+from probes.catalog.catalog import Authority, certificates_for
 from probes.failure_strings import Failure
 from probes.layers.bogon import BogonList
 from probes.layers.dns_message import decode_reply
@@ -65,23 +66,32 @@ _NOT_TLS = ("bad type", "bad len", "server hello too short")
 class Roots:
     """Whom certificates may lead to: Mozilla's roots, and those of the configuration."""
 
-    def __init__(self, anchors: Iterable[str] = ()) -> None:
-        """`anchors` are PEM files."""
+    def __init__(self, anchors: Iterable[str] = (), authorities: Iterable[Authority] = ()) -> None:
+        """`anchors` are PEM files, for every name; `authorities` for their own domains."""
         context = ssl.create_default_context(cafile=certifi.where())
         for path in anchors:
             context.load_verify_locations(cafile=path)
+        self._authorities = tuple(authorities)
         with warnings.catch_warnings():
             # An old root has a serial number that no new one may have.
             warnings.simplefilter("ignore")
             found = map(_root, context.get_ca_certs(binary_form=True))
-            self._store = Store([one for one in found if one is not None])
+            self._roots = [one for one in found if one is not None]
+            self._stores = {"": Store(self._roots)}
+
+    def _store_for(self, host: str) -> Store:
+        pem = certificates_for(host, self._authorities)
+        if pem not in self._stores:
+            more = x509.load_pem_x509_certificates(pem.encode())
+            self._stores[pem] = Store([*self._roots, *more])
+        return self._stores[pem]
 
     def problem(self, chain: Sequence[str], host: str, at: datetime) -> Failure | None:
         """Why a chain (PEM, leaf first) does not prove that `host` was reached at `at` (UTC)."""
         # As browsers do: what is odd about a certificate is no forgery.
         odd = ExtensionPolicy.permit_all()
         named = odd.require_present(x509.SubjectAlternativeName, Criticality.AGNOSTIC, None)
-        builder = PolicyBuilder().store(self._store).time(at)
+        builder = PolicyBuilder().store(self._store_for(host)).time(at)
         issuers = odd.require_present(x509.BasicConstraints, Criticality.AGNOSTIC, None)
         builder = builder.extension_policies(ca_policy=issuers, ee_policy=named)
         verifier = builder.build_server_verifier(x509.DNSName(host))

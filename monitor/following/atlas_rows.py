@@ -45,7 +45,7 @@ class AtlasRows:
         self._client = client
         self._now = now
         self._bogons = BogonList(settings.probe.bogon_allow)
-        self._roots = Roots(settings.probe.trust_anchors)
+        self._roots = Roots(settings.probe.trust_anchors, settings.catalog.authorities)
         self._references = references_of(settings)
 
     async def of(self, suspect: Suspect, asked: AtlasRound) -> tuple[list[SourcedRow], int]:

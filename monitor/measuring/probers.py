@@ -72,7 +72,7 @@ class Probers:
         self._catalog = settings.catalog
         self._client = HttpClient()
         self._runner = make_runner(rate=settings.probe.rate, concurrency=settings.probe.concurrency)
-        contexts = TlsContexts(settings.probe.trust_anchors)
+        contexts = TlsContexts(settings.probe.trust_anchors, settings.catalog.authorities)
         network_of = make_network or (lambda vantage: SocketNetwork(vantage.egress, contexts))
         self._probers: Mapping[str, Prober] = {
             vantage.id: Prober(
@@ -87,6 +87,7 @@ class Probers:
         }
         for prober in self._probers.values():
             prober.ordered = settings.catalog.ordered
+            prober.authorities = settings.catalog.authorities
             prober.limits = limits or prober.limits
         self.exits = Exits(settings, self._ask_echo)
         if self.exits.checked:

@@ -4,6 +4,7 @@ Facts about platforms are data (`catalog.toml`, read by `monitor.config.catalog`
 types.
 """
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 import msgspec
@@ -26,7 +27,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     expect_body: str = ""
     """Text that the body must contain; only references use it."""
     verify: bool = True
-    """False records the certificate without judging it (services with a CA of their own)."""
+    """False records the certificate without judging it."""
     protocol: Protocol | None = None
     """For tcp: reached only when it answers in this protocol; the handshake alone is not enough."""
 
@@ -129,9 +130,26 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
     """For domestic references: the country whose vantages measure it."""
 
 
+class Authority(msgspec.Struct, frozen=True, kw_only=True):
+    """Who signs certificates of one domain besides the authorities that browsers trust."""
+
+    domain: str
+    """Itself and all names below it; an A-label."""
+    certificates: str
+    """Its root certificates, PEM."""
+
+
+def certificates_for(host: str, authorities: Iterable[Authority]) -> str:
+    """The root certificates (PEM) to trust for a name besides those that browsers trust; of several
+    domains the smallest decides."""
+    within = [one for one in authorities if f".{host}".endswith(f".{one.domain}")]
+    return max(within, key=lambda one: len(one.domain)).certificates if within else ""
+
+
 class Catalog(msgspec.Struct, frozen=True, kw_only=True):
     platforms: tuple[Platform, ...]
     references: tuple[Reference, ...] = ()
+    authorities: tuple[Authority, ...] = ()
     ordered: frozenset[str] = frozenset()
     """Ids of the endpoints that are here by an order alone: they reach public addresses only, and
     within `probes.measure.ordered_addresses`."""

@@ -9,7 +9,7 @@ import asyncio
 import errno
 import logging
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from aioquic.h3.connection import H3_ALPN, ErrorCode, H3Connection
 from aioquic.h3.events import H3Event, HeadersReceived
@@ -21,7 +21,7 @@ from aioquic.tls import AlertDescription
 
 from probes.failure_strings import Failure
 from probes.layers.http import BROWSER
-from probes.layers.quic_certificate import fault_of
+from probes.layers.quic_certificate import Trusted, fault_of
 from probes.measurement import QuicObservation
 from probes.sockets.failure_mapping import MalformedReplyError, PeerClosedError, failure_of
 from probes.sockets.network import Datagrams, Network
@@ -70,7 +70,7 @@ async def measure_quic(
     *,
     url_path: str,
     timeout: float,  # noqa: ASYNC109 # of handshake and request together
-    cafiles: Sequence[str],
+    trusted: Trusted,
     start: float = 0.0,
     reason: str = "",
     user_agent: str = "",
@@ -78,13 +78,13 @@ async def measure_quic(
 ) -> QuicObservation:
     """A handshake with `address` and a request for `url_path`, within `timeout` seconds.
 
-    `cafiles` are PEM files of roots to trust in addition to Mozilla's; `start` and `reason` go
-    into the observation as they are. Never raises for network failures; may be cancelled at any
+    `trusted` are roots in addition to Mozilla's; `start` and `reason` go into the observation as
+    they are. Never raises for network failures; may be cancelled at any
     point, and then sends one close.
     """
     loop = asyncio.get_running_loop()
     started = loop.time()
-    exchange = _Exchange(server_name, address, port, url_path, cafiles, user_agent)
+    exchange = _Exchange(server_name, address, port, url_path, trusted, user_agent)
     failure: str | None = None
     try:
         async with asyncio.timeout(timeout):
@@ -118,7 +118,7 @@ class _Exchange:
         address: str,
         port: int,
         url_path: str,
-        cafiles: Sequence[str],
+        trusted: Trusted,
         user_agent: str,
     ) -> None:
         configuration = QuicConfiguration(
@@ -129,7 +129,7 @@ class _Exchange:
             verify_mode=ssl.CERT_NONE,  # `_prove` verifies
         )
         self._server_name = server_name
-        self._cafiles = tuple(cafiles)
+        self._trusted = trusted
         self._proven = False
         self._connection = _Connection(configuration=configuration)
         self._peer = (address, port)
@@ -208,7 +208,7 @@ class _Exchange:
             return
         self._proven = True
         chain = handshake._peer_certificate_chain
-        fault = fault_of(certificate, chain, self._server_name, self._cafiles)
+        fault = fault_of(certificate, chain, self._server_name, self._trusted)
         if fault is not None:
             self._settle(fault)
             self._connection.close(_BAD_CERTIFICATE, QuicFrameType.CRYPTO)

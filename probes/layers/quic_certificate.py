@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import certifi
+import msgspec
 import service_identity
 from cryptography import x509
 from OpenSSL import crypto
@@ -25,19 +26,28 @@ _WRONG_NAME, _EXPIRED, _UNSPECIFIED = 62, 10, 1
 """X509_V_ERR codes for checks that are made here."""
 
 
+class Trusted(msgspec.Struct, frozen=True, kw_only=True):
+    """Roots to trust in addition to Mozilla's."""
+
+    files: tuple[str, ...] = ()
+    """PEM files."""
+    certificates: str = ""
+    """PEM."""
+
+
 def fault_of(
     certificate: x509.Certificate,
     chain: Sequence[x509.Certificate],
     server_name: str,
-    cafiles: tuple[str, ...],
+    trusted: Trusted,
 ) -> ssl.SSLCertVerificationError | None:
     """Why a certificate does not prove `server_name`, a name or an address; None if it does.
 
-    `chain` is what the server sent with it. `cafiles` are PEM files of roots to trust in addition
-    to Mozilla's. Dates come first, then the name, then the chain.
+    `chain` is what the server sent with it, and `trusted` whom to trust in addition to Mozilla's
+    roots. Dates come first, then the name, then the chain.
     """
     code = _dates(certificate) or _name(certificate, server_name)
-    code = code or _chain(certificate, chain, cafiles)
+    code = code or _chain(certificate, chain, trusted)
     if not code:
         return None
     error = ssl.SSLCertVerificationError(ssl.SSL_ERROR_SSL, "certificate verify failed")
@@ -65,10 +75,10 @@ def _name(certificate: x509.Certificate, server_name: str) -> int:
 
 
 def _chain(
-    certificate: x509.Certificate, chain: Sequence[x509.Certificate], cafiles: tuple[str, ...]
+    certificate: x509.Certificate, chain: Sequence[x509.Certificate], trusted: Trusted
 ) -> int:
     context = crypto.X509StoreContext(
-        _anchors(cafiles),
+        _anchors(trusted),
         crypto.X509.from_cryptography(certificate),
         [crypto.X509.from_cryptography(one) for one in chain],
     )
@@ -80,11 +90,12 @@ def _chain(
 
 
 @functools.lru_cache(maxsize=8)
-def _anchors(cafiles: tuple[str, ...]) -> crypto.X509Store:
-    """Mozilla's and those in `cafiles`."""
+def _anchors(trusted: Trusted) -> crypto.X509Store:
+    """Mozilla's and those."""
     store = crypto.X509Store()
     store.load_locations(certifi.where())
-    for path in cafiles:
-        for one in x509.load_pem_x509_certificates(Path(path).read_bytes()):
+    pems = [*(Path(path).read_bytes() for path in trusted.files), trusted.certificates.encode()]
+    for pem in filter(None, pems):
+        for one in x509.load_pem_x509_certificates(pem):
             store.add_cert(crypto.X509.from_cryptography(one))
     return store

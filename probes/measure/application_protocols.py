@@ -3,7 +3,7 @@ STUN, NTP, HTTP/3."""
 
 from typing import assert_never
 
-from probes.catalog.catalog import Endpoint
+from probes.catalog.catalog import Endpoint, certificates_for
 from probes.catalog.endpoint_kinds import EndpointKind, Protocol
 from probes.layers.app_answer import AppAnswer
 from probes.layers.ntp import ask_time
@@ -87,16 +87,23 @@ class Applications:
             return
         # Imported here: the library costs memory and time that most vantages never need.
         from probes.layers.quic import measure_quic
+        from probes.layers.quic_certificate import Trusted
+
+        name = endpoint.host.rstrip(".")
+        trusted = Trusted(
+            files=self._record.settings.trust_anchors,
+            certificates=certificates_for(name, self._context.authorities),
+        )
 
         measured = [
             measure_quic(
                 self._context.network,
                 addresses[0],
                 endpoint.port,
-                endpoint.host.rstrip("."),
+                name,
                 url_path=endpoint.path,
                 timeout=self._record.settings.http_timeout,
-                cafiles=self._record.settings.trust_anchors,
+                trusted=trusted,
                 start=self._record.elapsed(),
                 reason=reason,
                 user_agent=self._record.settings.user_agent,

@@ -10,7 +10,7 @@ from typing import Self
 
 import msgspec
 
-from probes.catalog.catalog import Endpoint
+from probes.catalog.catalog import Authority, Endpoint
 from probes.catalog.endpoint_kinds import DATAGRAM_KINDS, EndpointKind
 from probes.layers.bogon import NO_NAT64, BogonList, end_of
 from probes.layers.dns import DnsLookup
@@ -58,6 +58,8 @@ class VantageContext(ABC):
         self._public_only = BogonList()
         self.ordered: frozenset[str] = frozenset()
         """Ids of endpoints that are measured by an order alone."""
+        self.authorities: tuple[Authority, ...] = ()
+        """Those of domains, for HTTP/3. Over TCP `network` knows them."""
         self.limits = OrderedLimits(now)
         self.nat64 = NO_NAT64
         self.now = now

@@ -21,6 +21,7 @@ from typing import Any, Protocol, cast
 import certifi
 import msgspec
 
+from probes.catalog.catalog import Authority, certificates_for
 from probes.measurement import Hello, family_of
 from probes.sockets.failure_mapping import PeerClosedError
 from probes.sockets.parting import part
@@ -148,15 +149,21 @@ class TlsContexts:
 
     Those of one form of greeting send a peer the same bytes, except for random ones. The roots are
     Mozilla's, as certifi ships them, and never the machine's own: an office or a state adds its
-    authority to those, and what it intercepts would verify.
+    authority to those, and what it intercepts would verify. A platform's own authority is trusted
+    for its own domain alone.
     """
 
     def __init__(
-        self, trust_anchors: Sequence[str] = (), *, verified: VerifiedChains | None = None
+        self,
+        trust_anchors: Sequence[str] = (),
+        authorities: Sequence[Authority] = (),
+        *,
+        verified: VerifiedChains | None = None,
     ) -> None:
-        """`trust_anchors` are files of roots to trust in addition to Mozilla's.
+        """`trust_anchors` are files of roots to trust in addition to Mozilla's, for every name;
+        `authorities` are trusted for their own domains.
 
-        `verified` is empty or was filled with the same anchors.
+        `verified` is empty or was filled with the same anchors and authorities.
         """
         self.verified = VerifiedChains() if verified is None else verified
         self.verifying = _verifying()
@@ -164,13 +171,26 @@ class TlsContexts:
             self.verifying.load_verify_locations(cafile=path)
         self.recording = _recording()
         _offer(self.verifying, self.recording)
+        self._anchors = trust_anchors
+        self._authorities = authorities
+        self._with_roots: dict[str, TlsContexts] = {}
 
-    def of(self, hello: Hello, *, verify: bool) -> ssl.SSLContext:
-        """The context that greets in this form, and verifies or only records what it is shown."""
+    def of(self, hello: Hello, *, verify: bool, name: str = "") -> ssl.SSLContext:
+        """The context that greets in this form, and verifies for this name or only records what it
+        is shown."""
+        if verify and (roots := certificates_for(name, self._authorities)):
+            return self._trusting(roots).of(hello, verify=True)
         if hello is Hello.USUAL:
             return self.verifying if verify else self.recording
         verifying, recording = self._short
         return verifying if verify else recording
+
+    def _trusting(self, roots: str) -> "TlsContexts":
+        """The contexts that trust these roots too, which few processes need."""
+        if roots not in self._with_roots:
+            contexts = self._with_roots[roots] = TlsContexts(self._anchors)
+            contexts.verifying.load_verify_locations(cadata=roots)
+        return self._with_roots[roots]
 
     @cached_property
     def _short(self) -> tuple[ssl.SSLContext, ssl.SSLContext]:
@@ -420,7 +440,9 @@ class SocketStream:
         try:
             if self._sock.fileno() < 0:
                 self._sock, self.received = await self._dial(), 0
-            facts = await self._handshake(self._contexts.of(hello, verify=True), server_name)
+            facts = await self._handshake(
+                self._contexts.of(hello, verify=True, name=server_name), server_name
+            )
         except BaseException:
             # The next measurement must see this failure without a second connection.
             known.forget(server_name)

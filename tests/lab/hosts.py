@@ -8,6 +8,8 @@ import msgspec
 from monitor.config.catalog import shipped_catalog
 from probes.catalog.host import is_literal
 
+SIGNAL = "Signal's own"
+"""Organisation of the authority that signs certificates of Signal in the lab."""
 BLOCK_PAGE = ("203.0.113.80", "2001:db8:c0::80")
 """A web server that answers any name with a block page."""
 TRANSPARENT_PROXY = ("203.0.113.82", "2001:db8:c0::82")
@@ -56,8 +58,8 @@ class LabHost(msgspec.Struct, frozen=True, kw_only=True):
     cname: str = ""
     doh: bool = False
     """True: answers DNS questions on /dns-query."""
-    own_ca: bool = False
-    """True: its certificate is signed by an authority nobody trusts here."""
+    own_ca: str = ""
+    """Organisation of the authority that signs its certificate; empty: the one trusted here."""
     group: str = ""
     """Hosts of one group also hold each other's certificates, as edges of one owner do."""
 
@@ -209,7 +211,7 @@ PLATFORMS: tuple[LabHost, ...] = (
     _site("telegram.org", "Telegram Messenger", "telegram"),
     _small("api.telegram.org", "telegram"),
     *(
-        _small(f"{name}.signal.org", "signal", 404, own_ca=True)
+        _small(f"{name}.signal.org", "signal", 404, own_ca=SIGNAL)
         for name in ("chat", "storage", "cdsi", "sfu.voip", "cdn", "cdn2", "cdn3")
     ),
 )
@@ -264,7 +266,11 @@ _STOP = Page(
 )
 PROVIDER: tuple[LabHost, ...] = (
     LabHost(
-        name=BLOCK_PAGE_HOST, literal=BLOCK_PAGE, http={"": _STOP}, https={"": _STOP}, own_ca=True
+        name=BLOCK_PAGE_HOST,
+        literal=BLOCK_PAGE,
+        http={"": _STOP},
+        https={"": _STOP},
+        own_ca="National Gateway",
     ),
     LabHost(name=PORTAL, literal=BLOCK_PAGE, ports=()),
 )

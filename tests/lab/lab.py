@@ -35,7 +35,7 @@ from tests.lab.addresses import (
 from tests.lab.hosts import LabHost
 from tests.lab.namespaces import Namespace, Namespaces
 from tests.lab.network import LabNetwork, Network
-from tests.lab.settings_text import settings_text
+from tests.lab.settings_text import catalog_text, settings_text
 from tests.lab.wiring import box_lines, client_lines, client_lines6, internet_lines
 from tests.lab.worker import Worker, WorkerError
 from tests.lab.world import Control, DirectControl, Internet
@@ -53,6 +53,8 @@ class Lab:
     """Work files; vanishes with the lab."""
     ca: Path
     """PEM of the authority whose certificates are honest here."""
+    catalog: Path
+    """A catalogue file with the authorities that platforms have of their own here."""
     pids: tuple[int, ...]
     """Processes that hold the namespaces of client, internet and boxes."""
     networks: list[Network]
@@ -246,6 +248,7 @@ class Lab:
             egress=egress,
             resolver=resolver,
             control_resolver=control_resolver,
+            catalog=str(self.catalog),
             platforms=platforms,
             probe=probe or {},
             few_references=few_references,
@@ -326,6 +329,9 @@ class Lab:
 
     def _certificates(self) -> dict[str, str]:
         """Files by host name."""
+        self.catalog = self.directory / "own-authorities.toml"
+        roots = certificates.interceptor(hosts.SIGNAL).cert_pem.bytes().decode()
+        self.catalog.write_text(catalog_text({"signal.org": roots}))
         self.ca = self.directory / "ca.pem"
         certificates.authority().cert_pem.write_to_path(str(self.ca))
         files = {}
@@ -335,7 +341,7 @@ class Lab:
             if host.raw:
                 text = ""
             elif host.own_ca:
-                text = certificates.private(name)
+                text = certificates.forged(name, certificates.BY + host.own_ca)
             else:
                 text = certificates.honest(name, large=self._large_certificates)
             path.write_text(text)

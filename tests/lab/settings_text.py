@@ -38,6 +38,7 @@ def settings_text(
     egress: str,
     resolver: str,
     control_resolver: str,
+    catalog: str = "",
     platforms: Sequence[str],
     probe: Mapping[str, Any],
     few_references: bool,
@@ -62,8 +63,19 @@ def settings_text(
         _references(networks, few=few_references),
     ]
     if platforms:
-        sections.append(_table("[catalog]", {"platforms": list(platforms)}))
+        # Other platforms have no authority of their own.
+        file = {"file": catalog} if catalog and "signal" in platforms else {}
+        sections.append(_table("[catalog]", {"platforms": list(platforms), **file}))
     return "\n\n".join([*sections, extra]).rstrip() + "\n"
+
+
+def catalog_text(roots: Mapping[str, str]) -> str:
+    """A catalogue file that trusts these roots (PEM), each for its domain."""
+    tables = (
+        _table(f"[authority.{_toml(domain)}]", {"certificates": pem})
+        for domain, pem in roots.items()
+    )
+    return "\n\n".join(tables) + "\n"
 
 
 def _field(network: Network, egress: str, resolver: str) -> str:

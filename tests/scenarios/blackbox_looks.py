@@ -33,6 +33,7 @@ X = "https://x.com/"
 START = {
     "facebook": "https://www.facebook.com/",
     "messenger": "https://www.messenger.com/",
+    "signal": "https://chat.signal.org/",
     "telegram": "https://web.telegram.org/",
     "tiktok": "https://www.tiktok.com/",
     "whatsapp": "https://web.whatsapp.com/",

@@ -22,6 +22,7 @@ UNASKED: Mapping[str, str] = {
     **dict.fromkeys(("a-forged-ipv6-reset", "moved-address"), _TIME),
     "doh-blocked": "serves no page",
     "forged-agent-results": "has no agents",
+    **dict.fromkeys(("signal-dns", "signal-opened"), "it is given no roots for Signal alone"),
 }
 """Scenario → why it was not asked about it."""
 

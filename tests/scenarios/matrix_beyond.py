@@ -324,6 +324,20 @@ FUNCTIONS: tuple[Scenario, ...] = (
         "tcp.timeout",
         "strong",
     ),
+    _function(
+        "signal-dns",
+        "DNS leads Signal, whose certificates are by an authority of its own, to a block page.",
+        "blocked",
+        "dns.hijack",
+        "conclusive",
+    ),
+    _function(
+        "signal-opened",
+        "Signal's connections are opened by a box with certificates of its own.",
+        "blocked",
+        "tls.certificate",
+        "conclusive",
+    ),
 )
 """Proved in `test_functions.py`, which reads the answers from here; a name is also a network's."""
 

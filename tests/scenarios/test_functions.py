@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from tests.lab.hosts import BLOCK_PAGE
 from tests.lab.lab import Lab
 from tests.lab.network import LabNetwork, Network
 from tests.scenarios.matrix_beyond import FUNCTIONS
@@ -32,6 +33,12 @@ BLOCKS: dict[str, tuple[str, str, Callable[[Network], Any]]] = {
     "messenger-calls": ("messenger", "AE", lambda n: n.block(udp=[3478], how="drop")),
     "telegram-dc2-4": ("telegram", "KZ", lambda n: n.block(address=DC2_AND_4_WHOLE, how="drop")),
     "telegram-ipv4": ("telegram", "IR", lambda n: n.block(address=EVERY_DC_IPV4, how="drop")),
+    "signal-dns": (
+        "signal",
+        "VE",
+        lambda n: n.block(dns=[".signal.org"], how="address", answer=BLOCK_PAGE),
+    ),
+    "signal-opened": ("signal", "RU", lambda n: n.forge([".signal.org"])),
 }
 """Network → platform, country, and what the censor does."""
 WORKING: dict[str, tuple[dict[str, str], dict[str, list[str]]]] = {
@@ -44,6 +51,8 @@ WORKING: dict[str, tuple[dict[str, str], dict[str, list[str]]]] = {
         {"chat": ["dc2", "dc4"], "media": ["dc2"]},
     ),
     "telegram-ipv4": ({"chat": "partial", "media": "partial", "web": "ok"}, {}),
+    "signal-dns": ({"chat": "blocked", "storage": "blocked", "media": "blocked"}, {}),
+    "signal-opened": ({"chat": "blocked", "storage": "blocked", "media": "blocked"}, {}),
 }
 """Network → the states of functions, and the groups that are named."""
 PLATFORMS = sorted({platform for platform, _, _ in BLOCKS.values()})
@@ -120,3 +129,15 @@ def test_a_data_centre_with_an_ipv4_address_left_still_works(lab: Lab) -> None:
     assert (verdict["state"], verdict["functions"]["chat"]) == ("degraded", "degraded")
     assert verdict["groups"]["chat"] == ["dc4"]
     assert story.platform("open", "telegram")["state"] == "ok"
+
+
+def test_an_authority_that_nobody_knows_accuses_nobody(lab: Lab) -> None:
+    """Signal may begin to sign by another one: then its certificates verify at no vantage."""
+    nothing = lab.directory / "nothing.toml"
+    nothing.write_text("")
+    config = lab.directory / "other-authority.toml"
+    text = lab.config(platforms=["signal"], probe=UNHURRIED)
+    config.write_text(text.replace(str(lab.catalog), str(nothing)))
+    done = lab.run(["shutwatch", "once", "--config", str(config), "--json"], timeout=300)
+    verdict = seen(done).platform("open", "signal")
+    assert (verdict["state"], verdict["rule_id"]) == ("down", "control.also_fails")

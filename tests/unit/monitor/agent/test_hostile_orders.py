@@ -554,3 +554,31 @@ def test_an_offline_key_is_changed_by_the_hosts_file(tmp_path: Path) -> None:
     both = consent(tmp_path, trusted=(TRUSTED, new))
     assert both.allowed(proven()) == both.allowed(proven(offline=THIEF)) == EVERYTHING
     assert consent(tmp_path, trusted=(new,)).allowed(proven()) == Allowed()
+
+
+def _authority(domain: str) -> str:
+    pem = next(iter(shipped_catalog().authorities)).certificates
+    return f'[authority."{domain}"]\ncertificates = """{pem}"""\n'
+
+
+def test_attack_no_order_names_an_authority(tmp_path: Path) -> None:
+    """What the collector, or who has seized it, signs for a platform would verify at the agent."""
+    shipped = shipped_catalog().authorities
+    found = chosen(tmp_path, order(_authority("x.com"), "x"))
+    assert found.catalog.authorities == shipped
+    assert found.catalog.platforms == (SHIPPED["x"],)
+
+
+def test_a_platform_whose_authority_the_host_does_not_have_is_not_measured(tmp_path: Path) -> None:
+    """It would look like a forgery. An offline key that the host trusts may name one."""
+    text = _authority("ours.example") + platform("ours", "https://www.ours.example/")
+    told = order(text, "ours")
+    endpoints = frozenset(one.endpoints[0] for one in chosen(tmp_path, told).unused)
+    found = chosen(tmp_path, told, Allowed(endpoints=endpoints))
+    assert not found.catalog.platforms
+    (unused,) = found.unused
+    assert (unused.name, unused.acceptable) == ("ours", False)
+    assert "authority of www.ours.example" in unused.why
+    signed = chosen(tmp_path, told, EVERYTHING)
+    assert [one.name for one in signed.catalog.platforms] == ["ours"]
+    assert [one.domain for one in signed.catalog.authorities] == ["signal.org", "ours.example"]

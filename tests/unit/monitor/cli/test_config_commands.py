@@ -206,7 +206,7 @@ def test_the_catalogue_is_readable_at_80_columns() -> None:
         "                             2 of them each cycle, all once one fails",
         "                     answers 200 with “Success”",
         "Signal  signal, Signal, measured only when named",
-        "                             each: certificate recorded, not judged",
+        "signal.org  certificates of its own authority are accepted, too",
         "domestic      PK   https://www.pta.gov.pk/",
     ],
 )

@@ -137,13 +137,13 @@ def test_flags_alone_can_be_changed() -> None:
         "[platform.signal]\ndefault = true\n"
         "[platform.whatsapp.function.chat]\nsample = 0\n"
         "[platform.x.function.pictures]\ncore = true\n"
-        "[platform.signal.function.chat]\nverify = true\n"
+        "[platform.signal.function.chat]\nverify = false\n"
     )
     assert platform(catalog, "signal").default
     assert function(catalog, "whatsapp", "chat").sample == 0
     assert len(function(catalog, "whatsapp", "chat").endpoints) == 34
     assert function(catalog, "x", "pictures").core
-    assert all(one.verify for one in function(catalog, "signal", "chat").endpoints)
+    assert not any(one.verify for one in function(catalog, "signal", "chat").endpoints)
 
 
 def test_a_protocol_is_said_of_one_endpoint_or_of_a_whole_function() -> None:
@@ -229,7 +229,52 @@ def test_platforms_are_selected_in_the_order_of_the_catalogue() -> None:
 
 
 NEWS = "[platform.news.function.web]\ncore = true\n"
+PEM = SHIPPED.authorities[0].certificates
+AUTHORITY = '[authority."{}"]\ncertificates = """{}"""\n'
+
+
+def test_an_authority_is_added_and_one_of_the_same_domain_replaced() -> None:
+    """A domain in any script and case; the shipped one stays where the file names another."""
+    first = PEM.partition("-----END CERTIFICATE-----")[0] + "-----END CERTIFICATE-----\n"
+    catalog = over_shipped(
+        AUTHORITY.format("Bücher.example", PEM) + AUTHORITY.format("signal.org", first)
+    )
+    assert [(one.domain, one.certificates) for one in catalog.authorities] == [
+        ("signal.org", first),
+        ("xn--bcher-kva.example", PEM),
+    ]
+    assert over_shipped("").authorities == SHIPPED.authorities
+
+
 BROKEN = {
+    "authority without certificates": (
+        '[authority."example.org"]',
+        (1, 'authority."example.org".certificates', "root certificates"),
+    ),
+    "authority that is none": (
+        AUTHORITY.format("example.org", "nothing"),
+        (2, 'authority."example.org".certificates', "-----BEGIN CERTIFICATE-----"),
+    ),
+    "authority with a cut certificate": (
+        AUTHORITY.format("example.org", PEM[:900]),
+        (2, 'authority."example.org".certificates', "-----BEGIN CERTIFICATE-----"),
+    ),
+    "authority with a number": (
+        '[authority."example.org"]\ncertificates = 7\n',
+        (2, 'authority."example.org".certificates', "-----BEGIN CERTIFICATE-----"),
+    ),
+    "authority of everything": (
+        AUTHORITY.format("org", PEM),
+        (1, "authority.org", 'a domain such as "example.org"'),
+    ),
+    "authority of an address": (
+        AUTHORITY.format("192.0.2.7", PEM),
+        (1, 'authority."192.0.2.7"', 'a domain such as "example.org"'),
+    ),
+    "authority of a page": (
+        AUTHORITY.format("https://example.org/", PEM),
+        (1, 'authority."https://example.org/"', 'a domain such as "example.org"'),
+    ),
     "unknown key": (
         f'{NEWS}endpoint = ["https://news.example/"]',
         (3, "platform.news.function.web.endpoint", 'did you mean "endpoints"?'),

@@ -4,9 +4,18 @@ import re
 from importlib.resources import files
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 
 from monitor.config.catalog import shipped_catalog, watched_by_default
-from probes.catalog.catalog import Endpoint, Function, Need, Platform, ReferenceScope
+from probes.catalog.catalog import (
+    Endpoint,
+    Function,
+    Need,
+    Platform,
+    ReferenceScope,
+    certificates_for,
+)
 from probes.catalog.endpoint_kinds import EndpointKind, Protocol
 from probes.catalog.host import is_literal
 from probes.measurement import family_of
@@ -266,18 +275,31 @@ def test_encrypted_dns_is_asked_of_three_providers_in_both_ways() -> None:
 
 
 def test_signal_and_public_dns_are_shipped_and_not_watched_unless_named() -> None:
-    """Signal's certificates come from an authority of its own, so they are recorded, not judged;
-    asking public DNS in each cycle is for those who chose to."""
+    """Both are for those who chose to. What is watched is verified, Signal too."""
     names = {platform.name for platform in watched_by_default(CATALOG).platforms}
     assert names == set(PLATFORMS) - {"signal", "public-dns"}
-    unjudged = {
-        platform.name
+    assert all(
+        endpoint.verify
         for platform in PLATFORMS.values()
         for function in platform.functions
         for endpoint in function.endpoints
-        if not endpoint.verify
-    }
-    assert unjudged == {"signal"}
+    )
+
+
+def test_the_roots_of_signal_are_those_that_its_apps_accept() -> None:
+    """Two, both its own, by their digests; trusted for its names and for no others."""
+    pem = certificates_for("cdn2.signal.org", CATALOG.authorities)
+    roots = x509.load_pem_x509_certificates(pem.encode())
+    assert [one.fingerprint(hashes.SHA256()).hex()[:16] for one in roots] == [
+        "ddb0f92bb95c8d6f",
+        "2642f1f90b389fed",
+    ]
+    for one in roots:
+        one.verify_directly_issued_by(one)
+        assert one.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    assert certificates_for("signal.org", CATALOG.authorities) == pem
+    for other in ("x.com", "notsignal.org", "signal.org.example", "org"):
+        assert certificates_for(other, CATALOG.authorities) == ""
 
 
 def test_uplink_references_have_answers_nobody_else_would_give() -> None:

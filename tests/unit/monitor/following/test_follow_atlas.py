@@ -25,6 +25,7 @@ from monitor.sources.witnesses import second_witnesses
 from monitor.wording.languages import ENGLISH
 from monitor.wording.sources import witness_lines
 from monitor.wording.words import words_in
+from probes.catalog.catalog import Authority
 from probes.failure_strings import Failure
 from probes.sockets.http_client import httpx
 from storage.open_store import sql_store
@@ -458,6 +459,15 @@ def test_a_certificate_that_cannot_be_read_is_invalid(tmp_path: Path, how: str) 
     now = datetime.now(UTC)
     assert found.problem([odd], "x.com", now) is Failure.SSL_INVALID_CERTIFICATE
     assert found.problem(chain("x.com"), "x.com", now) is None
+
+
+def test_a_platforms_own_authority_is_trusted_for_its_own_domain() -> None:
+    """The same as at a vantage."""
+    roots = AUTHORITY.cert_pem.bytes().decode()
+    found = Roots(authorities=[Authority(domain="x.com", certificates=roots)])
+    now = datetime.now(UTC)
+    assert found.problem(chain("www.x.com"), "www.x.com", now) is None
+    assert found.problem(chain("t.co"), "t.co", now) is Failure.SSL_UNKNOWN_AUTHORITY
 
 
 @pytest.mark.parametrize("trusted", [True, False])

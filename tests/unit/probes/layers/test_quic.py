@@ -32,7 +32,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from probes.failure_strings import CERTIFICATE_FAILURES, Failure
 from probes.layers.quic import _Exchange, measure_quic
-from probes.layers.quic_certificate import fault_of
+from probes.layers.quic_certificate import Trusted, fault_of
 from probes.measurement import QuicObservation
 from probes.sockets.failure_mapping import failure_of
 from tests.lab.certificates import authority, forged, honest, interceptor
@@ -190,7 +190,7 @@ async def measure(
         name,
         url_path=path,
         timeout=deadline,
-        cafiles=[anchor()] if trusting else [],
+        trusted=Trusted(files=(anchor(),) if trusting else ()),
         start=1.5,
         reason="asked for",
         on_local_address=own.append,
@@ -301,7 +301,7 @@ def test_the_machines_own_authorities_are_not_trusted(
     interceptor("Qaznet Trust Network").cert_pem.write_to_path(str(named))
     monkeypatch.setenv("SSL_CERT_FILE", str(system))
     leaf, *chain = x509.load_pem_x509_certificates(honest(NAME).encode())
-    fault = fault_of(leaf, chain, NAME, (str(named),))
+    fault = fault_of(leaf, chain, NAME, Trusted(files=(str(named),)))
     assert fault is not None
     assert failure_of(fault) == Failure.SSL_UNKNOWN_AUTHORITY
 
@@ -569,3 +569,19 @@ def test_the_library_is_loaded_only_when_wanted() -> None:
         cwd=Path.cwd(),
     )
     assert done.stdout.strip() == "[False, False]"
+
+
+async def test_an_authority_is_trusted_as_text_too() -> None:
+    """That of one platform, which its catalogue holds."""
+    pem = authority().cert_pem.bytes().decode()
+    async with serving(status(200)) as port:
+        seen = await measure_quic(
+            network(),
+            "127.0.0.1",
+            port,
+            NAME,
+            url_path="/",
+            timeout=20.0,
+            trusted=Trusted(certificates=pem),
+        )
+    assert seen.failure is None

@@ -13,6 +13,7 @@ from pathlib import Path
 import certifi
 import pytest
 
+from probes.catalog.catalog import Authority
 from probes.measurement import ONE_PACKET, Hello
 from probes.sockets.failure_mapping import PeerClosedError
 from probes.sockets.network import (
@@ -30,6 +31,7 @@ from tests.worlds.loopback import (
     NAME,
     Conversation,
     forever,
+    forged_context,
     full_backlog,
     honest_context,
     network,
@@ -433,3 +435,37 @@ def test_the_machines_own_authorities_are_not_trusted(
     monkeypatch.setenv("SSL_CERT_FILE", str(system))
     assert "Qaznet" in str(ssl.create_default_context().get_ca_certs())
     assert "Qaznet" not in str(TlsContexts().verifying.get_ca_certs())
+
+
+@pytest.mark.parametrize("hello", Hello)
+async def test_an_authority_is_trusted_for_its_own_domain_alone(hello: Hello) -> None:
+    """Of two the smaller domain decides, and Mozilla's stay trusted. What it signed for another
+    name is a forgery."""
+    own, other = interceptor("Signal's own"), interceptor("another")
+    contexts = TlsContexts(
+        authorities=[
+            Authority(domain="example", certificates=other.cert_pem.bytes().decode()),
+            Authority(domain="chat.example", certificates=own.cert_pem.bytes().decode()),
+        ]
+    )
+
+    async def verifies(name: str, organisation: str) -> bool:
+        async with serving(forever, tls=forged_context(f"by {organisation}", name)) as port:
+            stream = await SocketNetwork(Egress(), contexts).connect("127.0.0.1", port)
+            try:
+                await stream.start_tls(name, verify=True, hello=hello)
+            except ssl.SSLCertVerificationError:
+                return False
+            finally:
+                stream.close()
+            return True
+
+    for name in ("chat.example", "a.chat.example"):
+        assert await verifies(name, "Signal's own")
+        assert not await verifies(name, "another")
+    assert await verifies("other.example", "another")
+    for name in ("notchat.example", "x.com", "chat.example.org"):
+        assert not await verifies(name, "Signal's own")
+    mozillas = contexts.verifying.get_ca_certs(binary_form=True)
+    roots = contexts.of(hello, verify=True, name="chat.example").get_ca_certs(binary_form=True)
+    assert set(mozillas) < set(roots)
