@@ -49,6 +49,7 @@ FOLLOW_UPS: Mapping[str, str] = {
     Reason.WAY: N_("How far packets to the server come"),
     Reason.PRIVATE_ADDRESS: N_("The private address that the resolver gave"),
     Reason.OWN_FILTER: N_("A name of advertisers, the network's resolver"),
+    Reason.ADVERTISERS: N_("The same name of advertisers, other resolvers"),
     Reason.VERIFIED_BEFORE: N_("Addresses that were the platform's earlier"),
     Reason.SAME_ADDRESS: N_("The address that failed, from a control"),
     Reason.FLOW_NAME: N_("Many connections to the same server, the platform's name"),

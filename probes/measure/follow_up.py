@@ -263,7 +263,8 @@ class _PrivateAddresses(_Question):
 
 class _OwnFilter(_Question):
     """Ask for what every filter against advertising answers in its own way; the next resolver, too,
-    where one is silent, for that answered for the endpoint."""
+    where one is silent, for that answered for the endpoint. `_HonestAnswers` asks whether there is
+    such a name."""
 
     async def ask(self) -> None:
         for resolver in self.context.resolvers()[:RESOLVERS_ASKED]:
@@ -405,6 +406,7 @@ class _HonestAnswers(_HonestAddresses):
             *(self._udp(address) for address in resolvers),
             *(self._tcp(address) for address in resolvers[:1]),
             *(self._doh(url) for url in settings.doh_resolvers),
+            self._advertisers(resolvers[:1]),
         )
         known = self.plan.known_elsewhere
         fresh = self.fresh([*known, *(address for answer in answers for address in answer)])
@@ -416,30 +418,47 @@ class _HonestAnswers(_HonestAddresses):
         replies = await lookup.replies()
         return tuple(found for addresses in replies.values() for found in addresses)
 
-    async def _tcp(self, address: str) -> tuple[str, ...]:
-        async def ask(rtype: str) -> Reply:
+    async def _advertisers(self, resolvers: Sequence[str]) -> tuple[str, ...]:
+        """Put on record whether the name of advertisers has an address: none of the endpoint's."""
+        if self.plan.denied:
+            asked = {"name": ADVERTISERS, "reason": Reason.ADVERTISERS}
+            await asyncio.gather(
+                *(self._tcp(address, **asked) for address in resolvers),
+                *(self._doh(url, **asked) for url in self.record.settings.doh_resolvers[:1]),
+            )
+        return ()
+
+    async def _tcp(
+        self, address: str, name: str = "", reason: str = Reason.OPEN_RESOLVER_TCP
+    ) -> tuple[str, ...]:
+        async def ask(name: str, rtype: str) -> Reply:
             stream = await self.context.network.connect(address, _DNS_PORT)
             self.record.keep(stream)
-            return await ask_over_stream(stream, self.plan.host, rtype)
+            return await ask_over_stream(stream, name, rtype)
 
         label = ResolverAddress(address=address).label
-        return await self._recorded(ask, label, "tcp", Reason.OPEN_RESOLVER_TCP)
+        return await self._recorded(ask, name or self.plan.host, label, "tcp", reason)
 
-    async def _doh(self, url: str) -> tuple[str, ...]:
+    async def _doh(self, url: str, name: str = "", reason: str = Reason.DOH) -> tuple[str, ...]:
         async with asking_doh(self.context, url) as ask:
-            return await self._recorded(partial(ask, self.plan.host), url, DOH, Reason.DOH)
+            return await self._recorded(ask, name or self.plan.host, url, DOH, reason)
 
     async def _recorded(
-        self, ask: Callable[[str], Awaitable[Reply]], resolver: str, transport: str, reason: str
+        self,
+        ask: Callable[[str, str], Awaitable[Reply]],
+        name: str,
+        resolver: str,
+        transport: str,
+        reason: str,
     ) -> tuple[str, ...]:
         """The addresses one resolver gives for the name, each query on record."""
         found: list[str] = []
         for rtype in ("A", "AAAA"):
             observation = await stream_query(
                 self.record,
-                ask,
+                partial(ask, name),
                 rtype,
-                name=self.plan.host,
+                name=name,
                 resolver=resolver,
                 transport=transport,
                 reason=reason,
@@ -545,7 +564,7 @@ def _questions(context: VantageContext, plan: FollowUpPlan, origin: float) -> li
         asked.append(_Neighbours(context, plan, origin))
     if not proxied and not is_literal(plan.host):
         asked.append(_VerifiedBefore(context, plan, origin))
-        if plan.given and NOWHERE.issuperset(plan.given):
+        if plan.denied or (plan.given and NOWHERE.issuperset(plan.given)):
             asked.append(_OwnFilter(context, plan, origin))
         asked.append(_KnownElsewhere(context, plan, origin))
         asked.append(_HonestAnswers(context, plan, origin))

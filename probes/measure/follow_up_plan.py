@@ -50,6 +50,8 @@ class FollowUpPlan(msgspec.Struct, frozen=True, kw_only=True):
     """The form of greeting that differs from the usual one in its number of packets."""
     given: tuple[str, ...] = ()
     """Addresses the vantage's own resolver gave."""
+    denied: bool = False
+    """It answered, and gave none."""
     known_elsewhere: tuple[str, ...] = ()
     """Addresses that controls used for the name."""
     elsewhere: str = ""
@@ -119,6 +121,7 @@ def plan_follow_up(
         other_hello=other_hello(handshakes),
         cut=tuple(address for address in failed_addresses if address in cut),
         given=given,
+        denied=not given and _denied(failed, host),
         known_elsewhere=tuple(dict.fromkeys(known)),
         elsewhere=elsewhere,
         resolver_cut=any(
@@ -163,6 +166,13 @@ def _answers(measurement: Measurement, host: str) -> Iterable[str]:
         if isinstance(observation, DnsObservation) and observation.name == host:
             for answer in observation.answers:
                 yield from answer.addresses
+
+
+def _denied(measurement: Measurement, host: str) -> bool:
+    return any(
+        isinstance(o, DnsObservation) and o.name == host and not o.reason and o.answers
+        for o in measurement.observations
+    )
 
 
 def _addresses_seen(control: Measurement, host: str) -> Iterable[str]:

@@ -51,8 +51,12 @@ class Reason(StrEnum):
     """A handshake, verified for the name, at a private address that the vantage's own resolver
     gave: a provider may have a server of the platform there."""
     OWN_FILTER = "own_filter"
-    """A name of advertisers at the vantage's own resolver, where that gave 0.0.0.0 or :: for the
-    endpoint's. The same answer shows a filter against advertising, which has lists of its own."""
+    """A name of advertisers at the vantage's own resolver, where that gave 0.0.0.0, :: or no
+    address for the endpoint's. The same answer shows a filter against advertising, which has lists
+    of its own."""
+    ADVERTISERS = "advertisers"
+    """The same name of advertisers at an open resolver over TCP and over DNS over HTTPS, where the
+    vantage's own resolver gave no address: to deny a name that nobody resolves shows nothing."""
     VERIFIED_BEFORE = "verified_before"
     """No test: which of the addresses that the vantage's own resolver gave have shown a certificate
     that verifies for the name, earlier, from this vantage."""

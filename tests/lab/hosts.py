@@ -7,6 +7,7 @@ import msgspec
 
 from monitor.config.catalog import shipped_catalog
 from probes.catalog.host import is_literal
+from probes.measure.follow_up import ADVERTISERS
 
 SIGNAL = "Signal's own"
 """Organisation of the authority that signs certificates of Signal in the lab."""
@@ -238,6 +239,7 @@ REFERENCES: tuple[LabHost, ...] = (
     _site("www.gstatic.com", "Static", "google"),
     _site("www.google.com", "Google", "google"),
     _site("www.example.com", "Example Domain", "iana"),
+    _small(ADVERTISERS, "google", 404),
     *(
         _small(name, "doh", 404, doh=True, ports=(443, 80, 853))
         for name in ("dns.google", "cloudflare-dns.com", "dns.quad9.net")

@@ -57,6 +57,10 @@ LINES: dict[str, Callable[[Network], object]] = {
     "ad-filter": lambda network: network.block(
         dns=[ADVERTISERS, *APP], how="bogon", answer=["0.0.0.0", "::"]
     ),
+    "ad-filter-denies": lambda network: network.block(dns=[ADVERTISERS, *APP], how="nxdomain"),
+    "ad-filter-refuses": lambda network: network.block(dns=[ADVERTISERS, *APP], how="refused"),
+    "ad-filter-is-empty": lambda network: network.block(dns=[ADVERTISERS, *APP], how="empty"),
+    "app-denied": lambda network: network.block(dns=APP, how="nxdomain"),
     "known-antivirus": lambda network: network.forge(OF_X, "by AO Kaspersky Lab"),
 }
 
@@ -105,12 +109,20 @@ def test_what_a_portal_lets_pass_is_nobodys_list(lines: Seen, name: str) -> None
     assert lines.platform(name, "x")["state"] == "insufficient"
 
 
-def test_a_filter_against_advertising_accuses_nobody(lines: Seen) -> None:
-    """It has names of Facebook's app on its lists."""
-    assert not _accused(lines, "ad-filter")
-    said = lines.platform("ad-filter", "facebook")
+@pytest.mark.parametrize("name", [one for one in LINES if one.startswith("ad-filter")])
+def test_a_filter_against_advertising_accuses_nobody(lines: Seen, name: str) -> None:
+    """It has names of Facebook's app on its lists, and answers in the way it is set to."""
+    assert not _accused(lines, name)
+    said = lines.platform(name, "facebook")
     assert (said["state"], said["rule_id"]) == ("insufficient", "dns.own_filter")
-    assert lines.platform("ad-filter", "x")["state"] == "ok"
+    assert lines.platform(name, "x")["state"] == "ok"
+
+
+def test_a_resolver_that_denies_a_platform_alone_accuses(lines: Seen) -> None:
+    """It gives advertisers their addresses."""
+    said = lines.platform("app-denied", "facebook")
+    assert (said["state"], said["rule_id"]) == ("blocked", "dns.nxdomain")
+    assert said["evidence"] == "conclusive"
 
 
 def test_known_software_that_opens_one_platform_accuses_nobody(lines: Seen) -> None:

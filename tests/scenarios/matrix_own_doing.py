@@ -13,6 +13,7 @@ from tests.scenarios.matrix import Answer, Scenario, blocked, insufficient, ok, 
 
 _NEVER = "not covered"
 _NETWORK = "own-doing"
+_FILTERS = "test_line_faults.py::test_a_filter_against_advertising_accuses_nobody"
 _LED = insufficient("look.led_elsewhere")
 _PARTLY = Answer(
     state="partial",
@@ -230,7 +231,32 @@ OWN_DOING: tuple[Scenario, ...] = (
         "ad-filter",
         "A filter against advertising at home answers 0.0.0.0 for names of Facebook's app as well.",
         insufficient("dns.own_filter"),
-        "test_line_faults.py::test_a_filter_against_advertising_accuses_nobody",
+        f"{_FILTERS}[ad-filter]",
+    ),
+    _proved(
+        "ad-filter-denies",
+        "Such a filter says that these names do not exist, as for a name of advertisers.",
+        insufficient("dns.own_filter"),
+        f"{_FILTERS}[ad-filter-denies]",
+    ),
+    _proved(
+        "ad-filter-refuses",
+        "Such a filter refuses to answer for them.",
+        insufficient("dns.own_filter"),
+        f"{_FILTERS}[ad-filter-refuses]",
+    ),
+    _proved(
+        "ad-filter-is-empty",
+        "Such a filter answers for them without an address.",
+        insufficient("dns.own_filter"),
+        f"{_FILTERS}[ad-filter-is-empty]",
+    ),
+    _proved(
+        "app-denied",
+        "The resolver says that names of Facebook's app do not exist, and gives those of"
+        " advertisers.",
+        blocked("dns.nxdomain", "conclusive"),
+        "test_line_faults.py::test_a_resolver_that_denies_a_platform_alone_accuses",
     ),
     _proved(
         "known-antivirus",

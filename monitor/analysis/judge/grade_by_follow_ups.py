@@ -88,7 +88,7 @@ LATE_HANDSHAKE, LATE_FOR_DISTANCE = 1.0, 8.0
 """A handshake is late that takes so many seconds, and so many times as long as connecting did."""
 EXPLAINS = {
     "dns.private_address": frozenset(signs("dns.bogon")),
-    "dns.own_filter": frozenset(signs("dns.bogon")),
+    "dns.own_filter": frozenset(signs("dns.bogon dns.nxdomain dns.refused dns.no_answer")),
     "dns.dead_address": frozenset(
         signs("dns.bogon tcp.timeout tcp.refused tcp.unreachable tls.timeout")
     ),
@@ -120,6 +120,7 @@ _AT_DEAD_ADDRESS = frozenset(signs("tcp.timeout tls.timeout"))
 _HELLO = ("reset", "eof", "alert", "handshake", TIMEOUT)
 _CUT_OFF = ("reset", TIMEOUT)
 _UNANSWERED = (TIMEOUT, "unreachable")
+_DENIALS = ("nxdomain", "refused", "no_answer")
 _RESOLVERS_FAULT = ("servfail", TIMEOUT)
 """Failures of a resolver that cannot reach the platform's name servers."""
 _NO_TCP = ("reset", "eof")
@@ -141,8 +142,8 @@ class _Clues(msgspec.Struct, frozen=True, kw_only=True):
     summaries: tuple[Summary, ...]
     """The attempts that agree on the sign, in the order made."""
     dns: tuple[DnsObservation, ...]
-    for_advertisers: frozenset[str]
-    """What the vantage's own resolver gave for a name of theirs."""
+    for_advertisers: tuple[DnsObservation, ...]
+    """Answers for a name of theirs, of the vantage's own resolver and of others."""
     tls: tuple[TlsObservation, ...]
     only_these: bool
     """Nothing but being these addresses explains the silence of those that failed."""
@@ -206,7 +207,7 @@ def _reread(
     layer, word = sign
     if word == "bogon" and _answers_in_private(clues):
         return Reading(sign=PRIVATE_ADDRESS, evidence=Evidence.NONE)
-    if word == "bogon" and _filters_advertising(clues):
+    if layer is Layer.DNS and _filters_advertising(clues, word):
         return Reading(sign=OWN_FILTER, evidence=Evidence.NONE)
     if word == "bogon" and _verified_before(clues, word):
         return Reading(sign=DEAD_ADDRESS, evidence=Evidence.NONE)
@@ -393,12 +394,17 @@ def _answers_in_private(clues: _Clues) -> bool:
     )
 
 
-def _filters_advertising(clues: _Clues) -> bool:
-    """Whether our resolver gave 0.0.0.0 or ::, and nothing else, for the platform and for
-    advertisers."""
-    ours = {address for summary in clues.summaries for address in _answered_addresses(summary)}
-    theirs = clues.for_advertisers
-    return bool(ours) and bool(theirs) and ours | theirs <= NOWHERE
+def _filters_advertising(clues: _Clues, word: str) -> bool:
+    """Whether our resolver answers for the platform and for advertisers alike: by 0.0.0.0 or ::,
+    and nothing else, or by a denial of a name that others resolve."""
+    theirs = [o for o in clues.for_advertisers if o.reason == Reason.OWN_FILTER]
+    given = {address for o in theirs for address in o.addresses}
+    if word == "bogon":
+        ours = {address for summary in clues.summaries for address in _answered_addresses(summary)}
+        return bool(ours) and bool(given) and ours | given <= NOWHERE
+    exists = any(o.addresses for o in clues.for_advertisers if o.reason == Reason.ADVERTISERS)
+    alike = any(sub_method_of(o) == word for o in theirs)
+    return word in _DENIALS and exists and alike and not given
 
 
 def _forged(clues: _Clues) -> bool:
@@ -480,11 +486,10 @@ def _clues(case: Case, agreeing: Sequence[Summary]) -> _Clues:
         dns=tuple(
             o for o in seen if isinstance(o, DnsObservation) and o.name.lower().rstrip(".") == host
         ),
-        for_advertisers=frozenset(
-            address
+        for_advertisers=tuple(
+            o
             for o in seen
-            if isinstance(o, DnsObservation) and o.reason == Reason.OWN_FILTER
-            for address in o.addresses
+            if isinstance(o, DnsObservation) and o.reason in (Reason.OWN_FILTER, Reason.ADVERTISERS)
         ),
         tls=tuple(o for o in seen if isinstance(o, TlsObservation)),
         only_these=bool(tried & case.cut_off),

@@ -20,8 +20,9 @@ ACCUSES_NOBODY: tuple[Rule, ...] = (
     ),
     spares(
         "dns.own_filter",
-        "The vantage's resolver answers for a name of advertisers as it does for this one, with an"
-        " address that none can have: a filter of the vantage's own site decides what it resolves.",
+        "The vantage's resolver answers for a name of advertisers as it does for this one, with no"
+        " address or one that none can have: a filter of the vantage's own site decides what it"
+        " resolves.",
         "The country's resolvers filter advertising, too, or somebody makes them look like that.",
     ),
     spares(

@@ -215,6 +215,23 @@ def test_what_is_read_off_a_reset() -> None:
     assert not seen.http3
 
 
+@pytest.mark.parametrize(
+    ("answer", "denied"),
+    [
+        (dns("dns_nxdomain_error", addresses=()), True),
+        (dns("dns_no_answer", addresses=()), True),
+        (dns("generic_timeout_error", addresses=(), answers=()), False),
+        (dns(addresses=(GIVEN,)), False),
+        (dns("dns_bogon_error", addresses=("0.0.0.0",)), False),
+    ],
+)
+def test_a_resolver_denies_a_name_by_an_answer_without_addresses(
+    answer: DnsObservation, denied: bool
+) -> None:
+    """Silence denies nothing."""
+    assert planned(look(answer)).denied is denied
+
+
 def test_attack_addresses_that_only_a_collector_names_are_not_dialled() -> None:
     """A hostile collector says that its controls reached x.com at anybody's address: an agent would
     connect there. Unless its host allows that, only its own resolvers name addresses."""
@@ -537,6 +554,24 @@ async def test_the_next_resolver_is_asked_for_advertisers_where_the_first_is_sil
     assert network.left_open == 0
 
 
+@pytest.mark.parametrize("denied", [True, False])
+async def test_other_resolvers_are_asked_for_advertisers_where_ours_denied(denied: bool) -> None:
+    """Ours once, an open one over TCP and one over HTTPS: to deny what nobody resolves shows
+    nothing. No address of advertisers' is connected to."""
+    network = world()
+    network.resolver(RESOLVER).answers(ADVERTISERS, "A", DnsReply(rcode="NXDOMAIN"))
+    network.resolver(RESOLVER).answers(ADVERTISERS, "AAAA", DnsReply(rcode="NXDOMAIN"))
+    measurement = await asked(network, plan(failed_addresses=(), given=(), denied=denied))
+    found = {
+        (o.reason, o.transport)
+        for o in measurement.observations
+        if isinstance(o, DnsObservation) and o.name == ADVERTISERS
+    }
+    everybody = {("own_filter", "udp"), ("advertisers", "tcp"), ("advertisers", "doh")}
+    assert found == (everybody if denied else set())
+    assert network.left_open == 0
+
+
 @pytest.mark.parametrize("address", ["127.0.0.1", "169.254.1.1", "0.0.0.0", "::1", "fe80::1"])
 async def test_attack_an_answer_does_not_lead_to_the_machine_or_its_link(address: str) -> None:
     """A resolver that answers with an address of the machine or its link is not followed there."""
@@ -799,6 +834,7 @@ async def test_settings_leave_questions_out(
     rare = {Reason.SMALL_SEGMENTS, Reason.PATIENCE, Reason.PRIVATE_ADDRESS, Reason.VERIFIED_BEFORE}
     rare |= {Reason.NEIGHBOUR, Reason.ADDRESS_AGAIN, Reason.WAY}
     rare |= {Reason.RESOLVER_TCP, Reason.USUAL_HELLO, Reason.OWN_FILTER}
+    rare |= {Reason.ADVERTISERS}
     rare |= {Reason.OTHER_HELLO, Reason.OTHER_HELLO_INNOCUOUS}
     rare |= {Reason.FLOW_NAME, Reason.FLOW_INNOCUOUS, Reason.SAME_ADDRESS}
     usual = {*Reason} - {Reason.HTTP3, Reason.NAME_AGAIN} - rare

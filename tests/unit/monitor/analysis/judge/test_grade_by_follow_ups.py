@@ -507,6 +507,41 @@ def test_a_filter_against_advertising_is_the_vantages_own() -> None:
     assert read(page, follow_ups=(honest(), advertisers("0.0.0.0")))[0] == "dns.bogon"
 
 
+DENIALS = {
+    "dns.nxdomain": "dns_nxdomain_error",
+    "dns.refused": "dns_refused_error",
+    "dns.no_answer": "dns_no_answer",
+}
+
+
+@pytest.mark.parametrize(("rule_id", "failure"), DENIALS.items())
+def test_a_filter_that_denies_names_is_the_vantages_own(rule_id: str, failure: str) -> None:
+    """Where it denies advertisers in the same way, and others give their address. To deny what
+    nobody resolves, what others deny too, or in another way shows nothing."""
+    lie, true = dns(failure), honest()
+
+    def ours(failure: str | None, *addresses: str) -> Measurement:
+        return asked(Reason.OWN_FILTER, failure, name=ADVERTISERS, addresses=addresses)
+
+    def theirs(failure: str | None, *addresses: str) -> Measurement:
+        return asked(Reason.ADVERTISERS, failure, name=ADVERTISERS, addresses=addresses)
+
+    exists, denied = theirs(None, HERE), ours(failure)
+    found = judge(failing(lie, follow_ups=(true, denied, exists)))
+    assert (found.state, found.rule_id) == (State.INSUFFICIENT, "dns.own_filter")
+    other = next(one for one in DENIALS.values() if one != failure)
+    for more in (
+        (denied,),
+        (exists,),
+        (denied, theirs(failure)),
+        (ours(other), exists),
+        (ours(None, HERE), exists),
+        (ours("generic_timeout_error"), exists),
+        (denied, ours(None, "0.0.0.0"), exists),
+    ):
+        assert read(lie, follow_ups=(true, *more)) == (rule_id, Evidence.CONCLUSIVE)
+
+
 def test_a_private_cache_that_worked_and_died_is_no_lie() -> None:
     """It was read as a bogon beyond doubt as soon as it refused."""
     lie = dns("dns_bogon_error", addresses=("10.77.0.9",))
