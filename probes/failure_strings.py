@@ -63,6 +63,10 @@ CERTIFICATE_FAILURES = frozenset(
 )
 
 
+FORGED = frozenset({Failure.SSL_INVALID_HOSTNAME, Failure.SSL_UNKNOWN_AUTHORITY})
+"""An expired certificate is a common mistake of genuine sites; these two are not."""
+
+
 def unknown_failure(scrubbed_text: str) -> str:
     """The string for a failure outside the vocabulary; the text must not contain an address."""
     return f"{UNKNOWN_PREFIX}{scrubbed_text}"

@@ -21,6 +21,7 @@ UNASKED: Mapping[str, str] = {
     **dict.fromkeys(("private-cache-died", "trouble-that-ends"), _TIME),
     **dict.fromkeys(("a-forged-ipv6-reset", "moved-address"), _TIME),
     "doh-blocked": "serves no page",
+    "control-led-astray": "has no controls",
     "forged-agent-results": "has no agents",
     **dict.fromkeys(("signal-dns", "signal-opened"), "it is given no roots for Signal alone"),
 }

@@ -713,6 +713,16 @@ BEYOND: tuple[Scenario, ...] = (
         proved_in="test_innocent.py::test_dead_control_and_failing_dns",
     ),
     Scenario(
+        name="control-led-astray",
+        group="beyond",
+        story="A name is denied here, and by the resolver of the only control as well; the platform"
+        " proves itself here at an address that others give.",
+        ooni=_NEVER,
+        answer=insufficient("control.dead"),
+        proved_in="test_vantage_truth.py"
+        "::test_a_control_that_is_led_astray_itself_calls_nothing_down",
+    ),
+    Scenario(
         name="down-worldwide",
         group="beyond",
         story="The platform fails everywhere.",

@@ -12,6 +12,7 @@ import pytest
 from monitor.config.catalog import shipped_catalog
 from probes.catalog.catalog import ReferenceScope
 from tests.lab import hosts
+from tests.lab.addresses import OPEN_RESOLVERS
 from tests.lab.hosts import DOMESTIC, LabHost, Page
 from tests.lab.lab import Lab
 from tests.lab.network import LabNetwork
@@ -115,6 +116,20 @@ def test_a_control_refused_by_the_platform_itself_still_reached_it(lab: Lab) -> 
         verdict = story.endpoint("ptcl", f"https://{host}/")
         assert (verdict["state"], verdict["rule_id"]) == ("blocked", "tls.reset")
         assert verdict["evidence"] in ("strong", "conclusive")
+    assert story.states("jazz") == {"x": "ok"}
+
+
+def test_a_control_that_is_led_astray_itself_calls_nothing_down(lab: Lab) -> None:
+    """It asks a resolver that denies the platform, as in an office or in another country that does
+    so: what is blocked here was called down."""
+    names = ["x.com", "t.co"]
+    for name in names:
+        lab.internet.lie(name, "nxdomain", resolver=OPEN_RESOLVERS[1])
+    with lab.network("ptcl").block(dns=names, how="nxdomain"):
+        story = once(lab, platforms=["x"], control_resolver=OPEN_RESOLVERS[1])
+    for name in names:
+        verdict = story.endpoint("ptcl", f"https://{name}/")
+        assert (verdict["state"], verdict["rule_id"]) == ("insufficient", "control.dead")
     assert story.states("jazz") == {"x": "ok"}
 
 

@@ -267,7 +267,8 @@ def is_no_stronger_with_fewer_follow_ups(case: Case, seed: int) -> None:
 
 def _only_we_reached(case: Case) -> bool:
     """Whether follow-ups alone show that the platform is reached over a family, or a host of it to
-    which it led: no control is known to be, or it failed at an address that it tried."""
+    which it led: no control is known to be, it failed at an address that it tried, or another
+    control failed too, which may have been led astray."""
     controls = [summarise(one) for one in case.controls]
     met = {one.last_hop.host for one in controls}
     shown = {
@@ -276,10 +277,11 @@ def _only_we_reached(case: Case) -> bool:
         for one in controls
         if reached_over(one, family) and all(reached_at(one).values())
     }
+    astray = not all(one.measurement.reached for one in controls)
     return any(
         one.reason == Reason.HONEST_ADDRESS
         and one.failure is None
-        and (family_of(one.address) not in shown or one.server_name not in met)
+        and (family_of(one.address) not in shown or one.server_name not in met or astray)
         for asked in case.follow_ups
         for one in asked.observations
         if isinstance(one, TlsObservation)

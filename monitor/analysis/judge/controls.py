@@ -13,8 +13,9 @@ are *unsettled*.
 
 A control behind a censor of its own says nothing: another name is answered there. Nor does one
 whose own addresses fail while it is answered at those that fail here: what is down near the control
-explains nothing, and nobody can tell that it works there as a whole. Nor one that failed over IPv6
-alone and did not try IPv4, as in turns to save bytes.
+explains nothing, and nobody can tell that it works there as a whole. Nor one whose resolver gave it
+no address or led it to a forgery, where the platform proved itself here at another address. Nor one
+that failed over IPv6 alone and did not try IPv4, as in turns to save bytes.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -31,6 +32,7 @@ from monitor.analysis.judge.cleartext_pages import (
 )
 from monitor.analysis.measurement_summary import (
     TIMEOUT,
+    Outcome,
     Summary,
     best,
     rank,
@@ -41,7 +43,7 @@ from monitor.analysis.measurement_summary import (
 from monitor.analysis.trust import OWN_VOTES, Trust, Voice, network_key
 from monitor.analysis.vantage.health import wrong_clock
 from monitor.analysis.verdict import VantageHealth, VantageState
-from probes.failure_strings import Failure
+from probes.failure_strings import FORGED, Failure
 from probes.measure.follow_up_reasons import Reason
 from probes.measurement import (
     LEGAL_REASONS,
@@ -54,6 +56,7 @@ from probes.measurement import (
 
 _BY_NAME = ("reset", TIMEOUT)
 """Failures of a handshake that a censor at the control causes. Servers refuse a name in others."""
+_LIES = ("nxdomain", "refused", "no_answer", "bogon")
 _CONNECTING = (Layer.TCP, Layer.TLS)
 ABLE = (VantageState.OK, VantageState.LOSSY)
 """Health states in which a vantage, field or control, can accuse."""
@@ -107,7 +110,10 @@ def controls_for(case: Case, compared: Sequence[Summary]) -> Controls:
     informative = [
         one
         for one in summaries
-        if _counts(case, one) and not _censored(one) and not _down_nearby(one, failing_here)
+        if _counts(case, one)
+        and not _censored(one)
+        and not _down_nearby(one, failing_here)
+        and not _led_astray(case, one)
     ]
     if not informative:
         return Controls(gap="censored" if any(map(_censored, summaries)) else "dead")
@@ -282,6 +288,28 @@ def _down_nearby(control: Summary, failing_here: Collection[str]) -> bool:
     if control.measurement.reached or outcome is None or outcome.layer not in _CONNECTING:
         return False
     return any(well and address in failing_here for address, well in reached_at(control).items())
+
+
+def _led_astray(case: Case, control: Summary) -> bool:
+    """Whether the control was given no address of the endpoint, or a forged one, while the endpoint
+    proved itself to the field vantage at an address that others gave: its own resolver lies."""
+    outcome = best(control.outcomes)
+    if control.measurement.reached or outcome is None or not misled(outcome):
+        return False
+    name = control.last_hop.host.rstrip(".")
+    return any(
+        isinstance(o, TlsObservation)
+        and (o.reason, o.failure, o.server_name) == (Reason.HONEST_ADDRESS, None, name)
+        for one in case.follow_ups
+        if one.endpoint == case.endpoint
+        for o in one.observations
+    )
+
+
+def misled(outcome: Outcome) -> bool:
+    """Whether this may come of a resolver that lies: no address, one that none can have, or one
+    where another server is."""
+    return outcome.sub_method in _LIES if outcome.layer is Layer.DNS else outcome.failure in FORGED
 
 
 def _got_response(control: Summary) -> bool:

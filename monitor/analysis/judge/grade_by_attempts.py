@@ -23,7 +23,7 @@ from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.cleartext_pages import Likeness, cleartext_page
 from monitor.analysis.judge.controls import Controls, follows, likenesses, redirected_elsewhere
 from monitor.analysis.judge.genuine_chains import explained_by_clock, wrong_by_dates_alone
-from monitor.analysis.judge.grade_by_follow_ups import FORGED, honest_over, reread
+from monitor.analysis.judge.grade_by_follow_ups import honest_over, reread
 from monitor.analysis.judge.grade_by_sign import (
     AGREEING_ATTEMPTS,
     WEIGHTS,
@@ -52,7 +52,7 @@ from monitor.analysis.measurement_summary import (
 from monitor.analysis.verdict import EVIDENCE_ORDER, Evidence, VantageState
 from probes.catalog.endpoint_kinds import EndpointKind
 from probes.catalog.endpoint_text import parse_endpoint
-from probes.failure_strings import Failure
+from probes.failure_strings import FORGED, Failure
 from probes.measurement import LEGAL_REASONS, Layer, Observation
 
 INJECTION: Sign = (Layer.DNS, "injection")

@@ -49,7 +49,7 @@ from monitor.analysis.judge.grade_by_sign import Sign, capped, signs
 from monitor.analysis.judge.lossy_paths import lost
 from monitor.analysis.measurement_summary import TIMEOUT, Summary, contradicting, sub_method_of
 from monitor.analysis.verdict import Evidence, VantageState
-from probes.failure_strings import Failure
+from probes.failure_strings import FORGED
 from probes.layers.bogon import NOWHERE
 from probes.measure.follow_up_reasons import Reason
 from probes.measurement import (
@@ -101,8 +101,6 @@ HIJACK_RULE = "dns.hijack"
 EXPLAINED, ALIKE = "explained", "alike"
 ADDRESS: Sign = (Layer.TLS, "address")
 _BOTH = ("ipv4", "ipv6")
-FORGED = (Failure.SSL_UNKNOWN_AUTHORITY, Failure.SSL_INVALID_HOSTNAME)
-"""An expired certificate is a common mistake of genuine sites; these two are not."""
 
 CONCLUSIVE: frozenset[Sign] = frozenset(
     signs(

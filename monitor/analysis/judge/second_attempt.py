@@ -9,7 +9,7 @@ from monitor.analysis.judge.cleartext_pages import (
     compare,
     redirects_elsewhere,
 )
-from monitor.analysis.judge.controls import reached_at
+from monitor.analysis.judge.controls import misled, reached_at
 from monitor.analysis.judge.counted_flows import CUT_OFF
 from monitor.analysis.judge.grade_by_sign import AGREEING_ATTEMPTS, WEIGHTS, Weight
 from monitor.analysis.judge.hello_forms import other_hello_failed
@@ -227,7 +227,8 @@ def retry_may_tell(
 ) -> bool:
     """True when another attempt could change the verdict; `controls` were made after the first.
 
-    It cannot when the endpoint failed for every control too, or answered each with an error as it
+    It cannot when the endpoint failed for every control too, and none may be misled by its resolver
+    as we may be by ours, or answered each with an error as it
     did here, nor when they read the same, nor when all that failed were addresses where no control
     is answered.
     """
@@ -243,11 +244,14 @@ def retry_may_tell(
 
 
 def _meets(failed: Measurement, control: Measurement) -> bool:
-    """Whether a control got further than what failed here. Its clock may spoil the certificate that
-    it got, which tells all the same that the server is there."""
+    """Whether a control got further than what failed here, or its resolver may lie as ours may. Its
+    clock may spoil the certificate that it got, which tells all the same that the server is
+    there."""
     if answered(control):
         return True
     here, there = decisive(failed), decisive(control)
+    if here is not None and there is not None and misled(here) and misled(there):
+        return True
     return (
         there is not None
         and there.failure == Failure.SSL_INVALID_CERTIFICATE

@@ -30,8 +30,8 @@ NO_CONTROL: tuple[Rule, ...] = (
     ),
     Rule(
         id="control.dead",
-        meaning="It fails here, and the control vantage was unhealthy, could not test it, or failed"
-        " at servers near it alone.",
+        meaning="It fails here, and the control vantage was unhealthy, could not test it, failed at"
+        " servers near it alone, or was led astray by its resolver.",
         wrong_when="The control's references fail though the control is fine.",
         matches=lambda facts: facts.controls.gap == "dead",
     ),

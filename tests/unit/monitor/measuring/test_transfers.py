@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import random
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -245,7 +246,13 @@ def test_each_function_has_an_object_of_its_own() -> None:
     assert ("video", video, video) in found["youtube"]
     assert [function for function, *_ in found["tiktok"]].count("video") == 2
     assert [function for function, *_ in found["telegram"]] == ["web", "links", "bots"]
-    assert found["signal"] == []  # its certificates are not judged
+    of_signal = Counter(function for function, *_ in found["signal"])
+    assert of_signal == {"chat": 1, "storage": 1, "contacts": 1, "group-calls": 1, "media": 3}
+    unjudged = parse_catalog(
+        "[platform.signal.function.media]\nverify = false\n", "mine.toml", shipped_catalog()
+    )
+    (signal,) = [one for one in unjudged.platforms if one.name == "signal"]
+    assert "media" not in [one.function for one in objects_of(signal)]
     named = parse_catalog(
         '[platform.x.function.video]\ntransfer = ["https://video.twimg.com/a", "https://t.co/b"]\n',
         "mine.toml",

@@ -15,6 +15,7 @@ from tests.worlds.build import (
     control,
     dns,
     egress,
+    follow_up,
     health,
     http,
     look,
@@ -204,3 +205,32 @@ def test_another_control_decides_beside_one_that_contradicts_itself() -> None:
     )
     verdict = judge(failing(*RESET, controls=controls))
     assert (verdict.rule_id, verdict.evidence) == ("tls.reset", Evidence.STRONG)
+
+
+LED = (
+    (dns("dns_nxdomain_error", addresses=()),),
+    (dns("dns_bogon_error", addresses=("10.10.34.36",)),),
+    (dns(), tcp(), tls("ssl_unknown_authority")),
+)
+
+
+@pytest.mark.parametrize("seen", LED)
+@pytest.mark.parametrize("here", LED)
+def test_a_control_whose_resolver_lies_does_not_say_down(
+    here: tuple[AnyObservation, ...], seen: tuple[AnyObservation, ...]
+) -> None:
+    """In an office, or in a country that blocks the platform too. Here the platform proved itself
+    at another address; where it did not, or the control's failure is another one, it is down."""
+    there = control(*seen, reached=False)
+    proof = follow_up(Reason.HONEST_ADDRESS, tcp(address=V4_OTHER), tls(address=V4_OTHER))
+    found = judge(failing(*here, follow_ups=(proof,), controls=(there,)))
+    assert found.state is not State.DOWN, found.rule_id
+    beside = control(*WELL, vantage="ctl-ams")
+    found = judge(failing(*here, follow_ups=(proof,), controls=(there, beside)))
+    assert (found.state, found.evidence) == (State.BLOCKED, Evidence.CONCLUSIVE)
+    refused = follow_up(Reason.HONEST_ADDRESS, tcp(address=V4_OTHER), tls("eof_error"))
+    other = follow_up(Reason.HONEST_ADDRESS, tls(address=V4_OTHER, server_name="t.co"))
+    for none in ((), (refused,), (other,)):
+        assert judge(failing(*here, follow_ups=none, controls=(there,))).state is State.DOWN
+    silent = control(dns(), tcp("generic_timeout_error"), reached=False)
+    assert judge(failing(*here, follow_ups=(proof,), controls=(silent,))).state is State.DOWN

@@ -74,6 +74,31 @@ def test_a_silent_address_is_tried_again_unless_it_is_dead_for_the_control_too()
     assert not retry_may_tell(seen, [dead], BOTH)
 
 
+NO_NAME = (dns("dns_nxdomain_error", addresses=()),)
+NO_ANSWER = (dns("generic_timeout_error", addresses=()),)
+ANOTHERS = (dns(), tcp(), tls("ssl_invalid_hostname"))
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "tells"),
+    [
+        (NO_NAME, NO_NAME, True),
+        (ANOTHERS, NO_NAME, True),
+        (NO_NAME, ANOTHERS, True),
+        (NO_ANSWER, NO_ANSWER, False),
+        (NO_NAME, NO_ANSWER, False),
+        (NO_NAME, (dns(), tcp("connection_refused")), False),
+        ((dns(), tcp("connection_refused")), NO_NAME, False),
+    ],
+)
+def test_two_resolvers_may_lie(
+    here: tuple[AnyObservation, ...], there: tuple[AnyObservation, ...], tells: bool
+) -> None:
+    """Ours and the control's: only follow-ups tell that from a name that is gone. Silence is no
+    lie, and name servers that are down are asked no more."""
+    assert retry_may_tell(look(*here), [control(*there, reached=False)], BOTH) is tells
+
+
 @pytest.mark.parametrize(
     ("seen", "addresses"),
     [
