@@ -28,6 +28,7 @@ from monitor.analysis.judge.interception import local_authorities
 from monitor.analysis.judge.judge_case import judge
 from monitor.analysis.judge.lossy_paths import lossy_platforms, perhaps_lossy_platforms
 from monitor.analysis.judge.platform import roll_up
+from monitor.analysis.judge.protocols_of_apps import none_is_answered
 from monitor.analysis.judge.quic_blocked import answered_over_quic, answered_over_udp
 from monitor.analysis.judge.refused_by_chance import refusals_by_chance
 from monitor.analysis.judge.siblings import sampled_out
@@ -74,6 +75,7 @@ def judge_cycle(
             for one in references
             if one.reached and one.function == ReferenceScope.UDP
         },
+        no_protocol_of_apps=none_is_answered(seen.own),
         local_authorities=local_authorities(
             (m for m in seen.measurements if m.vantage == seen.vantage.id), owners
         ),
@@ -133,6 +135,7 @@ class _Shared(msgspec.Struct, frozen=True, kw_only=True):
     """Ids of those that answered over QUIC, references included."""
     udp_references: Mapping[str, tuple[str, ...]]
     """Of references that answered over UDP: id → address families."""
+    no_protocol_of_apps: bool
     local_authorities: frozenset[str]
     lossy_platforms: frozenset[str]
     slow_line: bool
@@ -202,6 +205,7 @@ def _verdict(
             udp_works=bool(shared.over_udp - {one.endpoint}),
             quic_works=bool(shared.over_quic - {one.endpoint}),
             udp_references=shared.udp_references,
+            no_protocol_of_apps=shared.no_protocol_of_apps,
             local_authorities=shared.local_authorities,
             explained=explained,
             lossy_path=one.platform in shared.lossy_platforms,

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 import pytest
 
 from monitor.config.catalog import shipped_catalog
+from probes.catalog.endpoint_kinds import Protocol
 from probes.catalog.host import is_literal
 from probes.measure.follow_up import ADVERTISERS
 from tests.lab import hosts
@@ -30,6 +31,15 @@ FREE = ("www.google.com", "www.gstatic.com")
 """References that a portal lets pass."""
 APP = ("graph.facebook.com", "b-graph.facebook.com")
 OF_PLATFORMS = [one.name for one in hosts.ALL if one.group in ("x", "meta")]
+WHATSAPP_CHAT = sorted(
+    {
+        endpoint.host
+        for platform in shipped_catalog().platforms
+        for function in platform.functions
+        for endpoint in function.endpoints
+        if endpoint.protocol is Protocol.WHATSAPP
+    }
+)
 DATA_CENTRES = [
     *("149.154.160.0/20", "95.161.76.0/24", "91.108.56.0/22"),
     *("2001:67c:4e8::/48", "2001:b28:f23d::/48", "2001:b28:f23f::/48"),
@@ -139,6 +149,37 @@ def test_a_line_that_loses_large_packets_is_no_list_of_names(lines: Seen) -> Non
     health = lines.vantage("large-packets")
     assert (health["state"], health["rule_id"]) == ("unknown", "vantage.no_tls")
     assert health["passing"] == []
+
+
+@pytest.fixture(scope="module")
+def firewalls() -> Iterator[Seen]:
+    """Networks that keep apps from speaking to their chat servers, in one run."""
+    chats = {"tls-alone": [*WHATSAPP_CHAT, *DATA_CENTRES], "whatsapp-cut": WHATSAPP_CHAT}
+    with Lab([LabNetwork(name, 64500 + n) for n, name in enumerate(chats)], direct=1) as lab:
+        for name, servers in chats.items():
+            lab.network(name).middlebox(servers)
+        yield once(lab, timeout=300, platforms=["whatsapp", "telegram"])
+
+
+def test_a_firewall_that_lets_tls_alone_through_is_no_strong_sign(firewalls: Seen) -> None:
+    """Connections come about, and what no browser says there gets no answer. It looks like a block
+    of all apps with a protocol of their own, and confirms none."""
+    for platform in ("whatsapp", "telegram"):
+        said = firewalls.platform("tls-alone", platform)
+        found = [said[key] for key in ("state", "rule_id", "evidence")]
+        assert found == ["blocked", "app.middlebox", "weak"]
+        assert said["functions"]["web"] == "ok"
+
+
+def test_a_block_of_one_apps_protocol_is_strong(firewalls: Seen) -> None:
+    """Another app's own protocol is answered: the line carries more than TLS."""
+    said = firewalls.platform("whatsapp-cut", "whatsapp")
+    assert [said[key] for key in ("state", "rule_id", "evidence")] == [
+        "blocked",
+        "app.middlebox",
+        "strong",
+    ]
+    assert firewalls.platform("whatsapp-cut", "telegram")["state"] == "ok"
 
 
 FIRST_ROUND: dict[str, Callable[[Network, Sequence[str]], Rule]] = {

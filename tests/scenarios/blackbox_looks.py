@@ -11,7 +11,7 @@ from typing import Any
 from tests.lab.hosts import Page, web_page
 from tests.lab.lab import Lab
 from tests.lab.network import Network
-from tests.lab.test_line_faults import DATA_CENTRES, LINES
+from tests.lab.test_line_faults import DATA_CENTRES, LINES, WHATSAPP_CHAT
 from tests.scenarios import (
     test_ailing_vantages,
     test_allowlists,
@@ -117,6 +117,8 @@ def _calls() -> dict[str, Beside]:
     rows |= {name: name for name in ("own-calls", "own-calls-v4", "no-udp")}
     greeting = test_chat_and_calls.NETWORKS["wa-noise-dpi"]
     made = _own("wa-noise-dpi", greeting, START["whatsapp"])
+    chats = [*WHATSAPP_CHAT, *DATA_CENTRES]
+    made |= _own("tls-alone", lambda n: n.middlebox(chats), START["whatsapp"])
     for row, network in rows.items():
         made |= _own(row, over_udp[network], START["messenger"])
     return made

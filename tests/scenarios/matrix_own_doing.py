@@ -252,6 +252,19 @@ OWN_DOING: tuple[Scenario, ...] = (
         f"{_FILTERS}[ad-filter-is-empty]",
     ),
     _proved(
+        "tls-alone",
+        "A firewall completes connections to chat servers of WhatsApp and Telegram, and lets no"
+        " protocol of theirs through; the answer is WhatsApp's.",
+        Answer(
+            state="blocked",
+            rule_id="app.middlebox",
+            method="tcp",
+            sub_method="middlebox",
+            evidence="weak",
+        ),
+        "test_line_faults.py::test_a_firewall_that_lets_tls_alone_through_is_no_strong_sign",
+    ),
+    _proved(
         "app-denied",
         "The resolver says that names of Facebook's app do not exist, and gives those of"
         " advertisers.",

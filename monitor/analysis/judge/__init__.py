@@ -13,6 +13,7 @@ facts.py               reduces a case to what the rules ask about, with:
     silent_addresses.py    silence that no ordinary fault explains
     common_addresses.py    silent addresses to which names of different owners lead
     lossy_paths.py         paths to one platform that lose packets
+    protocols_of_apps.py   lines that carry no app's own protocol
     slow_line.py           lines on which everything takes long
     interception.py        devices at the vantage's own site that open TLS
     server_errors.py       errors that a platform itself answers with

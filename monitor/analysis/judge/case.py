@@ -49,6 +49,9 @@ class Case(EndpointCase, frozen=True, kw_only=True):
     udp_references: Mapping[str, tuple[str, ...]] = {}
     """Of the references that answered over UDP in this cycle, id → address families: calls need no
     other proof that UDP gets through."""
+    no_protocol_of_apps: bool = False
+    """Apps' own protocols over TCP got no answer in this cycle, whoever's; see
+    `monitor.analysis.judge.protocols_of_apps`."""
     control_health: Mapping[str, VantageHealth] = {}
     """Vantage id → health of the control vantages. A missing one counts as unwell."""
     local_authorities: frozenset[str] = frozenset()

@@ -262,6 +262,8 @@ def graded(case: Case, sign: Sign, attempts: Sequence[FailedAttempt]) -> Evidenc
     if kind_of(case.endpoint) is EndpointKind.STUN and sign[0] is Layer.APP:
         # Firewalls that allow some UDP but not this port are too common for more than weak.
         return evidence if calls_elsewhere(case) else capped(evidence, Evidence.WEAK)
+    if sign[0] is Layer.APP and case.no_protocol_of_apps:
+        return capped(evidence, Evidence.WEAK)
     return evidence
 
 

@@ -167,7 +167,9 @@ INTERFERENCE: tuple[Rule, ...] = (
         method=Layer.TCP.value,
         sub_method="middlebox",
         grade_ceiling=Evidence.STRONG,
-        wrong_when="The platform's server is overloaded, or its protocol has changed.",
+        wrong_when="The platform's server is overloaded, or its protocol has changed. Or a firewall"
+        " lets only TLS and HTTP through; therefore never more than weak where apps of several"
+        " protocols are greeted and none is answered.",
         matches=lambda facts: _own_protocol(facts) and not facts.calls_fail,
     ),
     Rule(
