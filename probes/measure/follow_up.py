@@ -32,7 +32,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
 
 from probes.catalog.catalog import Endpoint
-from probes.catalog.endpoint_kinds import EndpointKind
+from probes.catalog.endpoint_kinds import EndpointKind, Protocol
 from probes.catalog.host import is_literal
 from probes.failure_strings import Failure
 from probes.layers.bogon import NOWHERE
@@ -382,11 +382,26 @@ class _HonestAddresses(_Question):
         return first_of_families(usable, _HONEST_PER_FAMILY)
 
     async def test_honest(self, addresses: Iterable[str]) -> None:
-        """A handshake at each address, verified for the name."""
+        """A handshake at each address, verified for the name, or a greeting in the app's own
+        protocol."""
+        name, protocol = self.plan.host.rstrip("."), self.plan.target.endpoint.protocol
         for address in addresses:
-            name = self.plan.host.rstrip(".")
-            if await self.test_address(address, name, verify=True, reason=Reason.HONEST_ADDRESS):
-                self.worked = True
+            if protocol is not None:
+                worked = await self._greet_app(address, protocol)
+            else:
+                worked = await self.test_address(
+                    address, name, verify=True, reason=Reason.HONEST_ADDRESS
+                )
+            self.worked |= worked
+
+    async def _greet_app(self, address: str, protocol: Protocol) -> bool:
+        since = len(self.record.observations)
+        opened = await self.connections.connect(address, self.plan.port)
+        worked = opened is not None and await self.applications.ask(
+            protocol, opened, self.plan.target.endpoint
+        )
+        self.record.mark(Reason.HONEST_ADDRESS, since)
+        return worked
 
 
 class _KnownElsewhere(_HonestAddresses):

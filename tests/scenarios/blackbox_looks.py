@@ -117,6 +117,8 @@ def _calls() -> dict[str, Beside]:
     rows |= {name: name for name in ("own-calls", "own-calls-v4", "no-udp")}
     greeting = test_chat_and_calls.NETWORKS["wa-noise-dpi"]
     made = _own("wa-noise-dpi", greeting, START["whatsapp"])
+    led = test_chat_and_calls.NETWORKS["wa-chat-dns"]
+    made |= _own("wa-chat-dns", led, START["whatsapp"])
     chats = [*WHATSAPP_CHAT, *DATA_CENTRES]
     made |= _own("tls-alone", lambda n: n.middlebox(chats), START["whatsapp"])
     for row, network in rows.items():

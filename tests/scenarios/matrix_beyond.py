@@ -790,6 +790,24 @@ BEYOND: tuple[Scenario, ...] = (
         blocked("tls.eof", "conclusive"),
     ),
     Scenario(
+        name="wa-chat-dns",
+        group="beyond",
+        story="DNS leads the names of WhatsApp's chat servers to a web server, whose answer is not"
+        " WhatsApp's.",
+        ooni="accessible",
+        differs="OONI makes TCP connections to WhatsApp's chat servers and says nothing there; to"
+        " one of two ports there is one.",
+        answer=Answer(
+            state="blocked",
+            rule_id="dns.hijack",
+            method="dns",
+            sub_method="hijack",
+            evidence="strong",
+        ),
+        proved_in="test_chat_and_calls.py"
+        "::test_chat_servers_that_dns_leads_away_from_are_told_as_that",
+    ),
+    Scenario(
         name="wa-noise-dpi",
         group="beyond",
         story="What begins like WhatsApp's own greeting is dropped; TCP handshakes pass.",

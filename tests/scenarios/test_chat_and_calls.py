@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.lab.hosts import BLOCK_PAGE
 from tests.lab.lab import Lab
 from tests.lab.network import LabNetwork, Network
 from tests.scenarios.story import UNHURRIED, Line, Seen, in_full, once, seen, write_config
@@ -29,6 +30,7 @@ NETWORKS: dict[str, Callable[[Network], object]] = {
     "wa-noise-fin": lambda network: network.block(payload=GREETINGS, ports=[443, 5222], how="fin"),
     "wa-handshakes": lambda network: network.middlebox(CHAT),
     "wa-squid": lambda network: network.middlebox(CHAT, answer="http"),
+    "wa-chat-dns": lambda network: network.block(dns=CHAT, how="address", answer=BLOCK_PAGE),
     "wa-5222": lambda network: network.block(address=CHAT, ports=[5222], how="drop"),
 }
 FAILURES = {
@@ -76,6 +78,22 @@ def test_whatsapp_without_an_answer_to_its_greeting_is_blocked(
     assert {line["failures"]["app"] for line in chat} == {FAILURES[network]}
     assert whatsapp["functions"]["chat"] == "blocked"
     assert whatsapp["functions"]["registration"] == whatsapp["functions"]["web"] == "ok"
+
+
+def test_chat_servers_that_dns_leads_away_from_are_told_as_that(
+    told: tuple[Seen, dict[str, int], list[dict[str, Any]]],
+) -> None:
+    """A web server answers in the chat's place: its answer, which is not WhatsApp's, was told as
+    something on the path."""
+    cycle, hits, _ = told
+    assert hits["wa-chat-dns"] > 0
+    whatsapp = cycle.platform("wa-chat-dns", "whatsapp")
+    on_443 = [
+        one for one in in_full(_chat(cycle, "wa-chat-dns")) if one["endpoint"].endswith(":443")
+    ]
+    assert {one["rule_id"] for one in on_443} == {"dns.hijack"}
+    said = [whatsapp[key] for key in ("state", "rule_id", "method", "sub_method", "evidence")]
+    assert said == ["blocked", "dns.hijack", "dns", "hijack", "strong"]
 
 
 @pytest.mark.parametrize("network", ["open", "wa-5222"])

@@ -47,6 +47,8 @@ from probes.failure_strings import FORGED, Failure
 from probes.measure.follow_up_reasons import Reason
 from probes.measurement import (
     LEGAL_REASONS,
+    AnyObservation,
+    AppObservation,
     HttpObservation,
     Layer,
     Measurement,
@@ -298,12 +300,25 @@ def _led_astray(case: Case, control: Summary) -> bool:
         return False
     name = control.last_hop.host.rstrip(".")
     return any(
-        isinstance(o, TlsObservation)
-        and (o.reason, o.failure, o.server_name) == (Reason.HONEST_ADDRESS, None, name)
+        proven_elsewhere(one.observations, name)
         for one in case.follow_ups
         if one.endpoint == case.endpoint
-        for o in one.observations
     )
+
+
+def proven_elsewhere(seen: Iterable[AnyObservation], host: str) -> set[str]:
+    """The addresses from another source at which the endpoint proved itself, under this name or in
+    its own protocol, which knows no names."""
+    return {
+        o.address
+        for o in seen
+        if o.reason == Reason.HONEST_ADDRESS
+        and o.failure is None
+        and (
+            isinstance(o, AppObservation)
+            or (isinstance(o, TlsObservation) and o.server_name == host)
+        )
+    }
 
 
 def misled(outcome: Outcome) -> bool:

@@ -42,7 +42,7 @@ from collections.abc import Collection, Iterable, Sequence
 import msgspec
 
 from monitor.analysis.judge.case import Case
-from monitor.analysis.judge.controls import reached_at
+from monitor.analysis.judge.controls import proven_elsewhere, reached_at
 from monitor.analysis.judge.cut_by_chance import ANY_NAME, cut_by_chance
 from monitor.analysis.judge.genuine_chains import verified_elsewhere
 from monitor.analysis.judge.grade_by_sign import Sign, capped, signs
@@ -55,6 +55,7 @@ from probes.measure.follow_up_reasons import Reason
 from probes.measurement import (
     ONE_PACKET,
     AnyObservation,
+    AppObservation,
     DnsObservation,
     Layer,
     TcpObservation,
@@ -143,6 +144,8 @@ class _Clues(msgspec.Struct, frozen=True, kw_only=True):
     for_advertisers: tuple[DnsObservation, ...]
     """Answers for a name of theirs, of the vantage's own resolver and of others."""
     tls: tuple[TlsObservation, ...]
+    apps: tuple[AppObservation, ...]
+    """Greetings in an app's own protocol."""
     only_these: bool
     """Nothing but being these addresses explains the silence of those that failed."""
     resolver_serves_tcp: bool
@@ -198,6 +201,8 @@ def _reread(
     if not case.follow_ups:
         if HIJACK_RULE in case.explained and _at_common_addresses(case, sign, clues):
             return Reading(sign=HIJACK, evidence=capped(evidence, Evidence.WEAK))
+        if HIJACK_RULE in case.explained and sign[0] is Layer.APP and not _is_known(clues, named):
+            return Reading(sign=HIJACK, evidence=evidence)
         if any(sign in EXPLAINS.get(rule, ()) for rule in case.explained):
             return Reading(sign=(sign[0], EXPLAINED), evidence=Evidence.NONE)
         if not case.cut_off:
@@ -229,6 +234,9 @@ def _reread(
         form = _form_cut_off(clues, word)
         return _conclusive((layer, form) if form else sign, evidence, agreeing)
     silent = word == TIMEOUT
+    if layer is Layer.APP and _led_astray(clues, named):
+        # Controls connect to our addresses, too, and say nothing there.
+        return Reading(sign=HIJACK, evidence=evidence)
     if layer in (Layer.TCP, Layer.TLS) and _led_astray(clues, named if silent else honest):
         if _at_common_addresses(case, sign, clues) and not _verified_before(clues, word):
             return Reading(sign=HIJACK, evidence=capped(evidence, Evidence.WEAK))
@@ -324,7 +332,13 @@ def _led_astray(clues: _Clues, honest: set[str], families: Collection[str] = _BO
     """
     if any(summary.last_hop.resolved_elsewhere for summary in clues.summaries):
         return False
-    return bool(_verified(clues)) and not any(
+    return bool(_verified(clues)) and not _is_known(clues, honest, families)
+
+
+def _is_known(clues: _Clues, honest: set[str], families: Collection[str] = _BOTH) -> bool:
+    """Whether our resolver gave an address over these families that is known to be the
+    platform's."""
+    return any(
         family_of(address) in families
         for summary in clues.summaries
         for address in _answered_addresses(summary) & honest
@@ -339,22 +353,13 @@ def _at_common_addresses(case: Case, sign: Sign, clues: _Clues) -> bool:
 
 def honest_over(case: Case, host: str, family: str) -> bool:
     """Whether a follow-up reached the host over the family, at an address from another source."""
-    made = (o for asked in case.follow_ups for o in asked.observations)
-    tls = [o for o in made if isinstance(o, TlsObservation)]
-    return any(family_of(address) == family for address in _verified_in(tls, host))
+    made = [o for asked in case.follow_ups for o in asked.observations]
+    return any(family_of(address) == family for address in proven_elsewhere(made, host))
 
 
 def _verified(clues: _Clues) -> set[str]:
-    """Addresses from another source where the handshake verified."""
-    return _verified_in(clues.tls, clues.host)
-
-
-def _verified_in(tls: Iterable[TlsObservation], host: str) -> set[str]:
-    return {
-        o.address
-        for o in tls
-        if o.reason == Reason.HONEST_ADDRESS and o.failure is None and o.server_name == host
-    }
+    """Addresses from another source where the endpoint proved itself."""
+    return proven_elsewhere((*clues.tls, *clues.apps), clues.host)
 
 
 def comes_late(case: Case, host: str) -> bool:
@@ -490,6 +495,7 @@ def _clues(case: Case, agreeing: Sequence[Summary]) -> _Clues:
             if isinstance(o, DnsObservation) and o.reason in (Reason.OWN_FILTER, Reason.ADVERTISERS)
         ),
         tls=tuple(o for o in seen if isinstance(o, TlsObservation)),
+        apps=tuple(o for o in seen if isinstance(o, AppObservation)),
         only_these=bool(tried & case.cut_off),
         resolver_serves_tcp=any(
             o.reason == Reason.RESOLVER_TCP and o.failure is None for o in seen

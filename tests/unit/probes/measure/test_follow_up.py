@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 import pytest
 
+from probes.catalog.endpoint_kinds import Protocol
 from probes.catalog.endpoint_text import parse_endpoint
 from probes.failure_strings import Failure
 from probes.layers.http import HttpClient
@@ -20,6 +21,7 @@ from probes.measure.follow_up_reasons import Reason
 from probes.measure.prober import Prober
 from probes.measure.small_segments import SMALL_SEGMENT
 from probes.measurement import (
+    AppObservation,
     DnsObservation,
     Hello,
     Measurement,
@@ -45,6 +47,7 @@ from probes.testing import (
     tls_alert,
 )
 from probes.vantage import Egress, EgressKind, Profile, VantagePoint
+from tests.unit.probes.measure.test_application_protocols import res_pq
 from tests.worlds.build import control, dns, http, look, tcp, tls
 
 LOOP = VirtualClockLoop
@@ -497,6 +500,31 @@ async def test_at_most_two_honest_addresses_of_a_family() -> None:
         *(TRUE_3, TRUE_2),
         SIX,
     ]
+
+
+@pytest.mark.parametrize("speaks", [True, False])
+async def test_an_honest_address_of_a_chat_server_proves_itself_by_its_protocol(
+    speaks: bool,
+) -> None:
+    """A connection alone comes about with any server."""
+    chat = msgspec.structs.replace(parse_endpoint("tcp://x.com:443"), protocol=Protocol.MTPROTO)
+    network = world()
+    network.peer(TRUE, 443, Peer(replies=(res_pq if speaks else b"HTTP/1.1 400 no", HANG)))
+    what = plan(
+        target=msgspec.structs.replace(TARGET, endpoint=chat),
+        tls=False,
+        failed_addresses=(),
+        known_elsewhere=(TRUE,),
+    )
+    measurement = await asked(network, what)
+    at_true = [
+        o
+        for o in of(measurement, Reason.HONEST_ADDRESS)
+        if isinstance(o, AppObservation) and o.address == TRUE
+    ]
+    assert [one.failure is None for one in at_true] == [speaks]
+    assert measurement.reached is speaks
+    assert network.left_open == 0
 
 
 async def test_an_address_given_or_private_is_not_honest() -> None:

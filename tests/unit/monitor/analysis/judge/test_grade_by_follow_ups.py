@@ -19,6 +19,7 @@ from probes.measurement import (
 from tests.worlds.build import (
     V4,
     V4_OTHER,
+    app,
     case,
     control,
     dns,
@@ -505,6 +506,37 @@ def test_a_filter_against_advertising_is_the_vantages_own() -> None:
         assert read(lie, follow_ups=(honest(), other)) == ("dns.bogon", Evidence.CONCLUSIVE)
     page = dns("dns_bogon_error", addresses=("10.10.34.36",))
     assert read(page, follow_ups=(honest(), advertisers("0.0.0.0")))[0] == "dns.bogon"
+
+
+CHAT = "tcp://g.whatsapp.net:443"
+
+
+def _chat(*follow_ups: Measurement, elsewhere: str = THERE, **kwargs: Any) -> tuple[str, Evidence]:
+    """A greeting that a stranger answers at HERE, and a control that is answered elsewhere."""
+    name = "g.whatsapp.net"
+    seen = dns(name=name), tcp(), app("unknown_failure: not WhatsApp's", first_reply=0.1)
+    there = dns(name=name, addresses=(elsewhere,)), tcp(address=elsewhere), app(address=elsewhere)
+    tried = repeated(*seen, times=3, endpoint=CHAT)
+    made = (msgspec.structs.replace(one, endpoint=CHAT) for one in follow_ups)
+    controls = (control(*there, endpoint=CHAT),)
+    whole = case(*tried, endpoint=CHAT, controls=controls, follow_ups=tuple(made))
+    found = judge(msgspec.structs.replace(whole, **kwargs))
+    return found.rule_id, found.evidence
+
+
+def test_a_stranger_where_a_chat_server_should_be_shows_who_led_there() -> None:
+    """The chat answers at an address that others give: our resolver leads elsewhere. At its own
+    address something is on the path, as where the chat answers nowhere."""
+    well = follow_up(Reason.HONEST_ADDRESS, tcp(address=THERE), app(address=THERE))
+    silent = follow_up(Reason.HONEST_ADDRESS, tcp(address=THERE), app(SILENCE, address=THERE))
+    hijack, path = ("dns.hijack", Evidence.STRONG), ("app.middlebox", Evidence.STRONG)
+    assert _chat(well) == hijack
+    assert _chat(silent) == path
+    assert _chat(well, elsewhere=HERE) == path
+    assert _chat() == path
+    known = frozenset(("dns.hijack",))
+    assert _chat(explained=known) == hijack
+    assert _chat(explained=known, elsewhere=HERE) == path
 
 
 DENIALS = {
