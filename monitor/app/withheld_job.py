@@ -91,7 +91,9 @@ class WithheldJob:
         StorageError."""
         settings = self._settings()
         well = {
-            health.vantage for health in await self._store.latest_health() if health.state in _TELL
+            (health.vantage, health.country)
+            for health in await self._store.latest_health()
+            if health.state in _TELL
         }
         for page in pages:
             await self._look(page, settings.vantages, well)
@@ -115,9 +117,13 @@ class WithheldJob:
         )
 
     async def _look(
-        self, page: PublicPage, vantages: Sequence[VantagePoint], well: set[str]
+        self, page: PublicPage, vantages: Sequence[VantagePoint], well: set[tuple[str, str]]
     ) -> None:
-        asked = [one for one in vantages if one.role is VantageRole.CONTROL or one.id in well]
+        asked = [
+            one
+            for one in vantages
+            if one.role is VantageRole.CONTROL or (one.id, one.country) in well
+        ]
         said = await asyncio.gather(*(self._asks().offer(one.id, page) for one in asked))
         looks = [
             (one.role, Look(country=one.country, offer=offer))

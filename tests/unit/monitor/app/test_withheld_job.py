@@ -163,6 +163,16 @@ async def test_a_vantage_that_is_not_well_says_nothing(watch: Watch) -> None:
     assert 'shutwatch_withheld_pages{country="PK",said="not_seen"} 1.0' in watch.metrics()
 
 
+async def test_a_vantage_that_moved_is_not_asked_before_it_is_well_there(watch: Watch) -> None:
+    """It was well in the country that it left."""
+    (khi,) = [one for one in watch.settings.vantages if one.id == "khi"]
+    moved = msgspec.structs.replace(khi, country="IR")
+    others = tuple(one for one in watch.settings.vantages if one.id != "khi")
+    watch.settings = msgspec.structs.replace(watch.settings, vantages=(moved, *others))
+    await watch.rounds(1)
+    assert "khi" not in watch.asked
+
+
 async def test_what_is_withheld_everywhere_is_no_difference(watch: Watch) -> None:
     """Nor is what the control cannot tell."""
     watch.reasons["fra"] = LEGAL
