@@ -447,6 +447,12 @@ _HUNG_UP = re.compile(
     flags=re.MULTILINE,
 )
 """What asyncio says when it ends its half of a conversation whose other end has hung up already."""
+_FORGOTTEN = re.compile(
+    r"^Exception ignored in: <function _SelectorTransport\.__del__ .*\n"
+    r"(?:(?!Exception ignored in).*\n)*?TypeError: 'NoneType' object is not iterable\n?",
+    flags=re.MULTILINE,
+)
+"""What Python 3.13 says of a conversation that is forgotten after its server has closed."""
 
 
 def _serious(complaints: str) -> str:
@@ -454,5 +460,5 @@ def _serious(complaints: str) -> str:
     end hung up, or that were still going on when the lab ended: a process that is told to go has no
     time for them."""
     unfinished = ("Task was destroyed but it is pending!", "task: <Task pending")
-    heard = _HUNG_UP.sub("", complaints).splitlines()
+    heard = _FORGOTTEN.sub("", _HUNG_UP.sub("", complaints)).splitlines()
     return "\n".join(line for line in heard if not line.startswith(unfinished)).strip()

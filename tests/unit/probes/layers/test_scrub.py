@@ -6,7 +6,7 @@ import ipaddress
 import re
 import time
 from collections.abc import Callable
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import msgspec
 import pytest
@@ -185,7 +185,9 @@ def test_the_page_around_our_address_stays(own: str, text: tuple[str, str]) -> N
     """Only the address is removed, not the text next to it; numbers that are octets of it may be
     part of it, as in `55, then 55.0.0.0`."""
     before, after = text
-    numbers = map(int, re.findall(r"\d+", before + after))
+    # `%050` may stand for a control character and a zero.
+    shown = f"{before} {after} {unquote(before)} {unquote(after)}"
+    numbers = map(int, re.findall(r"\d+", shown))
     assume(not set(numbers) & set(packed(own)))
     # `1<b>2.3.4.5` shows another address, which goes as well.
     assume(not re.search(r"\d(<[^<>]*>)+$", before) and not re.match(r"(<[^<>]*>)+\d", after))
