@@ -79,8 +79,8 @@ async def measure_quic(
     """A handshake with `address` and a request for `url_path`, within `timeout` seconds.
 
     `trusted` are roots in addition to Mozilla's; `start` and `reason` go into the observation as
-    they are. Never raises for network failures; may be cancelled at any
-    point, and then sends one close.
+    they are. Never raises for network failures; may be cancelled at any point, and then sends one
+    close.
     """
     loop = asyncio.get_running_loop()
     started = loop.time()

@@ -31,4 +31,4 @@ def test_a_sample_passes_without_a_default_route() -> None:
         check=False,
         timeout=150,
     )
-    assert done.returncode == 0, done.stdout[-6000:]
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-6000:]

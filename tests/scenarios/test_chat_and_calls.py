@@ -83,8 +83,8 @@ def test_whatsapp_without_an_answer_to_its_greeting_is_blocked(
 def test_chat_servers_that_dns_leads_away_from_are_told_as_that(
     told: tuple[Seen, dict[str, int], list[dict[str, Any]]],
 ) -> None:
-    """A web server answers in the chat's place: its answer, which is not WhatsApp's, was told as
-    something on the path."""
+    """A web server answers in place of the chat server. The verdict said that something on the path
+    answered."""
     cycle, hits, _ = told
     assert hits["wa-chat-dns"] > 0
     whatsapp = cycle.platform("wa-chat-dns", "whatsapp")

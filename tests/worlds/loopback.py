@@ -134,6 +134,7 @@ async def serving(
     listener.listen(1024)
     listener.setblocking(False)
     handling: set[asyncio.Task[None]] = set()
+    accepted: list[socket.socket] = []
 
     async def handle(sock: socket.socket) -> None:
         with sock, contextlib.suppress(OSError, EOFError):
@@ -145,22 +146,25 @@ async def serving(
                 await conversation.start_tls(tls)
             await handler(conversation)
 
-    async def accept() -> None:
-        while True:
-            sock, _ = await asyncio.get_running_loop().sock_accept(listener)
-            task = asyncio.create_task(handle(sock))
-            handling.add(task)
-            task.add_done_callback(handling.discard)
+    def accept() -> None:
+        sock, _ = listener.accept()
+        accepted.append(sock)  # a task that is cancelled before it began closes none
+        task = asyncio.create_task(handle(sock))
+        handling.add(task)
+        task.add_done_callback(handling.discard)
 
-    accepting = asyncio.create_task(accept())
+    # Not `sock_accept`: cancelled, it may lose a connection that it has accepted, unclosed.
+    asyncio.get_running_loop().add_reader(listener, accept)
     try:
         yield listener.getsockname()[1]
     finally:
-        tasks = [accepting, *handling]
+        asyncio.get_running_loop().remove_reader(listener)
+        tasks = [*handling]
         for task in tasks:
             task.cancel()
         results = await asyncio.gather(*tasks, return_exceptions=True)
-        listener.close()
+        for sock in (listener, *accepted):
+            sock.close()
         for result in results:
             if isinstance(result, Exception):
                 raise result

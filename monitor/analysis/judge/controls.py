@@ -58,7 +58,8 @@ from probes.measurement import (
 
 _BY_NAME = ("reset", TIMEOUT)
 """Failures of a handshake that a censor at the control causes. Servers refuse a name in others."""
-_LIES = ("nxdomain", "refused", "no_answer", "bogon")
+DENIALS = ("nxdomain", "refused", "no_answer")
+"""Answers of a resolver without an address."""
 _CONNECTING = (Layer.TCP, Layer.TLS)
 ABLE = (VantageState.OK, VantageState.LOSSY)
 """Health states in which a vantage, field or control, can accuse."""
@@ -324,7 +325,11 @@ def proven_elsewhere(seen: Iterable[AnyObservation], host: str) -> set[str]:
 def misled(outcome: Outcome) -> bool:
     """Whether this may come of a resolver that lies: no address, one that none can have, or one
     where another server is."""
-    return outcome.sub_method in _LIES if outcome.layer is Layer.DNS else outcome.failure in FORGED
+    return (
+        outcome.sub_method in (*DENIALS, "bogon")
+        if outcome.layer is Layer.DNS
+        else outcome.failure in FORGED
+    )
 
 
 def _got_response(control: Summary) -> bool:

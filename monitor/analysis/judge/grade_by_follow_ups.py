@@ -42,7 +42,7 @@ from collections.abc import Collection, Iterable, Sequence
 import msgspec
 
 from monitor.analysis.judge.case import Case
-from monitor.analysis.judge.controls import proven_elsewhere, reached_at
+from monitor.analysis.judge.controls import DENIALS, proven_elsewhere, reached_at
 from monitor.analysis.judge.cut_by_chance import ANY_NAME, cut_by_chance
 from monitor.analysis.judge.genuine_chains import verified_elsewhere
 from monitor.analysis.judge.grade_by_sign import Sign, capped, signs
@@ -119,7 +119,6 @@ _AT_DEAD_ADDRESS = frozenset(signs("tcp.timeout tls.timeout"))
 _HELLO = ("reset", "eof", "alert", "handshake", TIMEOUT)
 _CUT_OFF = ("reset", TIMEOUT)
 _UNANSWERED = (TIMEOUT, "unreachable")
-_DENIALS = ("nxdomain", "refused", "no_answer")
 _RESOLVERS_FAULT = ("servfail", TIMEOUT)
 """Failures of a resolver that cannot reach the platform's name servers."""
 _NO_TCP = ("reset", "eof")
@@ -407,7 +406,7 @@ def _filters_advertising(clues: _Clues, word: str) -> bool:
         return bool(ours) and bool(given) and ours | given <= NOWHERE
     exists = any(o.addresses for o in clues.for_advertisers if o.reason == Reason.ADVERTISERS)
     alike = any(sub_method_of(o) == word for o in theirs)
-    return word in _DENIALS and exists and alike and not given
+    return word in DENIALS and exists and alike and not given
 
 
 def _forged(clues: _Clues) -> bool:

@@ -94,8 +94,8 @@ ANOTHERS = (dns(), tcp(), tls("ssl_invalid_hostname"))
 def test_two_resolvers_may_lie(
     here: tuple[AnyObservation, ...], there: tuple[AnyObservation, ...], tells: bool
 ) -> None:
-    """Ours and the control's: only follow-ups tell that from a name that is gone. Silence is no
-    lie, and name servers that are down are asked no more."""
+    """Our resolver and the control's: only follow-ups tell two lies from a name that is gone.
+    Silence is no lie, so nobody asks further where name servers are down."""
     assert retry_may_tell(look(*here), [control(*there, reached=False)], BOTH) is tells
 
 
