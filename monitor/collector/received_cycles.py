@@ -24,7 +24,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from monitor.analysis.judge.second_attempt import suspicious
+from monitor.analysis.judge.second_attempt import needs_comparison, suspicious
 from monitor.analysis.judge.siblings import sampled_out
 from monitor.analysis.seen import Seen
 from monitor.analysis.trust import Trust, Voice, network_key
@@ -209,15 +209,14 @@ class ReceivedCycles:
         for one in seen.endpoints:
             if (one.platform, one.function, one.endpoint) in stood_for:
                 continue
-            failed = one.attempts[-1]
             lack = Lack(
                 endpoint=one.endpoint,
-                ended_at=failed.ended_at,
+                ended_at=one.attempts[-1].ended_at,
                 trust=self._stored.trust,
                 heard=heard,
                 at=at,
             )
-            if suspicious(failed, families) and not lack.met_by(one.controls):
+            if needs_comparison(one.attempts, families) and not lack.met_by(one.controls):
                 found.append(lack)
         return tuple(found)
 

@@ -17,7 +17,7 @@ from itertools import groupby
 
 import msgspec
 
-from monitor.analysis.judge.second_attempt import retry_may_tell, suspicious
+from monitor.analysis.judge.second_attempt import needs_comparison, retry_may_tell, suspicious
 from monitor.analysis.seen import EndpointMeasurements, ObjectTransfers, Place, Seen
 from monitor.analysis.throttling.history import SpeedHistories
 from monitor.analysis.throttling.objects import led_to, objects_of
@@ -76,7 +76,7 @@ class StoredCycles:
         reached = [m for one in endpoints for m in one.attempts if m.reached]
         skew = cycle.health.clock_skew
         health = assess(vantage, references, reached, cycle.health.at, exit_of(cycle.health), skew)
-        checked = any(suspicious(one.attempts[-1], early.families) for one in endpoints)
+        checked = any(needs_comparison(one.attempts, early.families) for one in endpoints)
         seen = Seen(
             cycle=cycle.id,
             vantage=vantage,

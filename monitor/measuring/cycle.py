@@ -21,7 +21,7 @@ from functools import partial
 
 import msgspec
 
-from monitor.analysis.judge.second_attempt import answered, suspicious
+from monitor.analysis.judge.second_attempt import answered, needs_comparison, suspicious
 from monitor.analysis.judge.siblings import unconnected
 from monitor.analysis.measurement_summary import decisive, working_families
 from monitor.analysis.seen import EndpointMeasurements, ObjectTransfers, Seen
@@ -206,7 +206,7 @@ class _CycleSteps:
         references = first + over_udp + tests.checkups.measurements
         checks: tuple[ControlState, ...] = ()
         reached = [m for one in endpoints for m in one.attempts if m.reached]
-        failing = any(suspicious(one.attempts[-1], early.families) for one in endpoints)
+        failing = any(needs_comparison(one.attempts, early.families) for one in endpoints)
         if failing or self._probers.exits.doubtful(self._vantage):
             await self._probers.exits.ask(self._vantage.id)
         if failing:

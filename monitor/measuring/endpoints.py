@@ -14,6 +14,7 @@ from monitor.analysis.judge.second_attempt import (
     attempts_agree,
     cut_off_at_times,
     deepest,
+    needs_comparison,
     one_more_pays,
     perhaps_by_chance,
     retry_may_tell,
@@ -298,6 +299,8 @@ class EndpointTests(msgspec.Struct, kw_only=True, eq=False):
                     follow_ups += await self._follow_up(target, telling, controls or known)
                     if self.pace.spread:
                         health = await self.checkups.after(last.ended_at)
+                elif not in_part and needs_comparison(attempts, self.early.families):
+                    controls += await self._at_controls(target, last, quic=quic)
                 if where is None and (where := perhaps_by_chance(last, follow_ups)) is not None:
                     follow_ups += await self._count_flows(
                         function, target, where, controls or known

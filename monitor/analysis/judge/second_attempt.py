@@ -19,6 +19,7 @@ from monitor.analysis.measurement_summary import (
     Outcome,
     best,
     came_late,
+    contradicting,
     decisive,
     outcome_over,
     rank,
@@ -53,6 +54,19 @@ def suspicious(measurement: Measurement, families: tuple[str, ...]) -> bool:
     if quic_failed(measurement, families) or errs(measurement) or other_hello_failed(measurement):
         return True
     return bool(failing_families(measurement, families) or failing_addresses(measurement, families))
+
+
+def needs_comparison(attempts: Sequence[Measurement], families: tuple[str, ...]) -> bool:
+    """Whether the last attempt is `suspicious`, or an earlier one that got contradicting replies to
+    a question is: who forges answers misses some questions, and the last one may be among them."""
+    return any(
+        suspicious(attempt, families) and (attempt is attempts[-1] or _contradicted(attempt))
+        for attempt in attempts
+    )
+
+
+def _contradicted(measurement: Measurement) -> bool:
+    return any(contradicting(o.answers) for o in summarise(measurement).last_hop.dns)
 
 
 def failing_families(measurement: Measurement, families: tuple[str, ...]) -> frozenset[str]:

@@ -12,7 +12,7 @@ import pytest
 
 from monitor.analysis.judge.judge_case import judge
 from monitor.analysis.judge.rules.part_fails import QUIC_BLOCKED
-from monitor.analysis.verdict import Evidence, State, VantageState, Verdict
+from monitor.analysis.verdict import EVIDENCE_ORDER, Evidence, State, VantageState, Verdict
 from monitor.app.cycle_job import measure_and_judge
 from monitor.app.cycle_runners import cycle_runner
 from monitor.budget.budget import Effort
@@ -71,6 +71,7 @@ PROXIED = msgspec.structs.replace(
 )
 SITES = ("x.com", "t.co", "www.facebook.com", "www.youtube.com")
 REFERENCES = ("one.example", "two.example", "uplink.example")
+NOWHERE = "203.0.113.99"
 POOL = tuple(f"203.0.113.{number}" for number in range(50, 54))
 ADDRESS = {host: f"203.0.113.{10 + number}" for number, host in enumerate((*SITES, *REFERENCES))}
 
@@ -294,6 +295,27 @@ async def test_one_failure_makes_the_same_cycle_ask_more() -> None:
     assert world.own.resolver(OPEN).queries != []
     assert rules(cycle)["https://x.com/"] == "tls.address"  # it resets whatever the name
     assert Counter(rules(cycle).values())["endpoint.reached"] == len(SITES) + 1
+
+
+@pytest.mark.parametrize("leads_to", [Peer(connect=HANG), Peer(tls=reset_by_peer())])
+async def test_answers_forged_at_times_are_held_against_a_control(leads_to: Peer) -> None:
+    """The first question got a forged answer and the true one, and the next was spared. Where the
+    forged one led to silence no control was asked, otherwise none after the last attempt: there was
+    nothing to compare with."""
+    world = World()
+    true, forged = DnsReply(addresses=(ADDRESS["x.com"],)), DnsReply(addresses=(NOWHERE,))
+    world.own.resolver(RESOLVER).answers(
+        "x.com",
+        "A",
+        msgspec.structs.replace(forged, to_query=1),
+        msgspec.structs.replace(true, to_query=1, delay=0.05),
+        *(msgspec.structs.replace(true, to_query=query) for query in range(2, 9)),
+    )
+    world.own.peer(NOWHERE, 443, leads_to)
+    (cycle,) = await world.cycles(share=0.0)
+    (found,) = (one for one in cycle.verdicts if one.endpoint == "https://x.com/")
+    assert (found.state, found.method) == (State.BLOCKED, "dns")
+    assert EVIDENCE_ORDER[found.evidence] >= EVIDENCE_ORDER[Evidence.STRONG]
 
 
 class OutOfReach:
