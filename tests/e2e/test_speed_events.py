@@ -50,7 +50,7 @@ SPEED = '[throttling]\nevery = "40s"\ndeadline = "5s"\nobject_bytes = "64KiB"'
 """So that the first come within 10 s."""
 PROBE = {"tls_timeout": "10s", "http_timeout": "10s", "retry_pause": "0.1s", "rate": 100}
 INTERVAL = 20.0
-LATEST = (6, 10)
+LATEST = (8, 10)
 """Intervals until suspected and confirmed, at most. Where nothing else is under way it takes two
 and three: three rounds of transfers make the first verdict, and one renews it."""
 UNTROUBLED = {State.OK, State.INSUFFICIENT}
