@@ -63,6 +63,7 @@ CAUSES: Mapping[str, Cause] = {
     "vantage.no_tls": Cause.CAPTIVE_PORTAL,
     "vantage.large_packets": Cause.UNFIT,
     "tls.local_authority": Cause.INTERCEPTED,
+    "dns.decrypted": Cause.INTERCEPTED,
     "vantage.international_cut": Cause.INTERNATIONAL_CUT,
     "vantage.allowlist": Cause.ALLOWLIST,
     "vantage.resolver_cut_off": Cause.UNFIT,

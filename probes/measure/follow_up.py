@@ -34,7 +34,7 @@ from functools import partial
 from probes.catalog.catalog import Endpoint
 from probes.catalog.endpoint_kinds import EndpointKind, Protocol
 from probes.catalog.host import is_literal
-from probes.failure_strings import Failure
+from probes.failure_strings import TIMEOUTS, Failure
 from probes.layers.bogon import NOWHERE
 from probes.layers.dns import ask_over_stream
 from probes.layers.dns_message import Reply
@@ -384,15 +384,25 @@ class _HonestAddresses(_Question):
     async def test_honest(self, addresses: Iterable[str]) -> None:
         """A handshake at each address, verified for the name, or a greeting in the app's own
         protocol."""
-        name, protocol = self.plan.host.rstrip("."), self.plan.target.endpoint.protocol
+        protocol = self.plan.target.endpoint.protocol
+        silent = ""
         for address in addresses:
             if protocol is not None:
-                worked = await self._greet_app(address, protocol)
-            else:
-                worked = await self.test_address(
-                    address, name, verify=True, reason=Reason.HONEST_ADDRESS
-                )
-            self.worked |= worked
+                self.worked |= await self._greet_app(address, protocol)
+                continue
+            self.worked |= await self._greet(address)
+            last = self.record.observations[-1]
+            if isinstance(last, TlsObservation) and last.failure in TIMEOUTS:
+                silent = silent or address
+        if silent and not self.worked:
+            # The way there may lose large packets.
+            self.worked = await self._greet(silent, SMALL_SEGMENT)
+
+    async def _greet(self, address: str, segment: int = 0) -> bool:
+        name = self.plan.host.rstrip(".")
+        return await self.test_address(
+            address, name, verify=True, reason=Reason.HONEST_ADDRESS, segment=segment
+        )
 
     async def _greet_app(self, address: str, protocol: Protocol) -> bool:
         since = len(self.record.observations)

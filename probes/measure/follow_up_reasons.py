@@ -39,7 +39,8 @@ class Reason(StrEnum):
     """The name over DNS over HTTPS."""
     HONEST_ADDRESS = "honest_address"
     """A handshake, verified for the name, or a greeting in the app's own protocol, at an address
-    that the vantage's own resolver did not give but a control, an open resolver or DoH did."""
+    that the vantage's own resolver did not give but a control, an open resolver or DoH did. Where
+    handshakes fall silent and none works, one is made again in small segments."""
     SMALL_SEGMENTS = "small_segments"
     """The endpoint's server name again at the address that failed, in segments of at most 536
     bytes. If that works where an innocuous name fails as well, large packets get lost on the way,

@@ -48,9 +48,16 @@ def test_blocks_of_a_part_make_events() -> None:
                 "three confirmed events",
                 120,
             )
-            states = {name: monitor.platform_states(name)["x"] for name in ("ipv4", "one-address")}
+            # On a busy machine a single cycle may be too slow to tell.
+            wait_for(
+                lambda: all(
+                    monitor.platform_states(name) == {"x": "partial"}
+                    for name in ("ipv4", "one-address")
+                ),
+                "parts of X blocked",
+                60,
+            )
         rows = exported(config, "events")
-    assert states == {"ipv4": "partial", "one-address": "partial"}
     events = {row["country"]: row for row in rows if row["confirmed_at"]}
     assert set(events) == {"BR", "KE", "ET"}
     assert {(row["kind"], row["methods"]) for row in events.values()} == {("block", "tls.reset")}

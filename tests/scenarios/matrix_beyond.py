@@ -608,6 +608,30 @@ BEYOND: tuple[Scenario, ...] = (
         ok("dns.private_address"),
     ),
     _lasting(
+        "office-proxy-and-dead-cache",
+        "The resolver leads to a cache of X that has died, and an office's proxy decrypts whatever"
+        " would show that X works elsewhere.",
+        insufficient("dns.decrypted"),
+    ),
+    _lasting(
+        "office-proxy-and-private-cache",
+        "The resolver leads to a cache of X at a private address, and an office's proxy decrypts"
+        " what would prove it.",
+        insufficient("dns.decrypted"),
+    ),
+    _lasting(
+        "antivirus-and-dead-cache",
+        "The resolver leads to a cache of X that has died, and antivirus software decrypts X and"
+        " Facebook.",
+        insufficient("dns.decrypted"),
+    ),
+    _lasting(
+        "path-mtu-and-dead-cache",
+        "The resolver leads to a cache of X that has died, and of X's other servers packets of more"
+        " than 1400 bytes are lost.",
+        insufficient("dns.dead_address"),
+    ),
+    _lasting(
         "path-mtu",
         "Packets of X's servers of more than 1400 bytes are lost, and nobody is told.",
         insufficient("tls.large_packets"),

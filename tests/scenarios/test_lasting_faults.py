@@ -39,17 +39,40 @@ def _dead_cache(network: Network) -> None:
     network.block(address=DEAD_CACHE, how="drop")
 
 
+def _private_cache(network: Network) -> None:
+    network.block(dns=X_NAMES, how="address", answer=list(PRIVATE_CACHE))
+
+
+def _office_proxy(network: Network) -> None:
+    network.forge([*X_NAMES, "www.wikipedia.org", "www.cloudflare.com"], "by Office Gateway")
+
+
+def _antivirus(network: Network) -> None:
+    network.forge([*X_NAMES, *FACEBOOK], "by Home Antivirus")
+
+
+def _path_mtu(network: Network) -> None:
+    network.path_mtu(1400, X_HOSTS)
+
+
+def _all_of(*faults: Callable[[Network], object]) -> Callable[[Network], None]:
+    def apply(network: Network) -> None:
+        for fault in faults:
+            fault(network)
+
+    return apply
+
+
+HIDDEN = frozenset({"dns.decrypted", "look.explained"})
 UNTOLD = ("endpoint.reached", "siblings.silent")
 """Rules that say nothing of a fault: it answered, or others that are silent alike stand for it."""
 FAULTS = {
     "office-proxy": Fault(
-        apply=lambda network: network.forge(
-            [*X_NAMES, "www.wikipedia.org", "www.cloudflare.com"], "by Office Gateway"
-        ),
+        apply=_office_proxy,
         rules=frozenset({"tls.local_authority"}),
     ),
     "antivirus": Fault(
-        apply=lambda network: network.forge([*X_NAMES, *FACEBOOK], "by Home Antivirus"),
+        apply=_antivirus,
         rules=frozenset({"tls.local_authority"}),
     ),
     "dead-cache": Fault(
@@ -57,12 +80,12 @@ FAULTS = {
         rules=frozenset({"dns.dead_address", "look.explained"}),
     ),
     "private-cache": Fault(
-        apply=lambda network: network.block(dns=X_NAMES, how="address", answer=list(PRIVATE_CACHE)),
+        apply=_private_cache,
         states=frozenset({"ok"}),
         rules=frozenset({"dns.private_address", "look.explained"}),
     ),
     "path-mtu": Fault(
-        apply=lambda network: network.path_mtu(1400, X_HOSTS),
+        apply=_path_mtu,
         rules=frozenset({"tls.large_packets", "look.explained"}),
     ),
     "lossy-path": Fault(
@@ -71,6 +94,22 @@ FAULTS = {
         rules=frozenset(
             {"path.lossy", "partial.any_name", "endpoint.reached_on_retry", "family.ipv6_dead"}
         ),
+    ),
+    # Two at once, of which one hides what would show the other.
+    "office-proxy-and-dead-cache": Fault(
+        apply=_all_of(_office_proxy, _dead_cache),
+        rules=HIDDEN,
+    ),
+    "office-proxy-and-private-cache": Fault(
+        apply=_all_of(_office_proxy, _private_cache),
+        rules=HIDDEN,
+    ),
+    "antivirus-and-dead-cache": Fault(
+        apply=_all_of(_antivirus, _dead_cache), rules=HIDDEN | {"tls.local_authority"}
+    ),
+    "path-mtu-and-dead-cache": Fault(
+        apply=_all_of(_path_mtu, _dead_cache),
+        rules=frozenset({"dns.dead_address", "look.explained"}),
     ),
     "ipv6-dead": Fault(
         apply=lambda network: network.block(

@@ -18,6 +18,7 @@ import msgspec
 from monitor.analysis.judge import judge_case
 from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.controls import reached_at
+from monitor.analysis.judge.interception import opened
 from monitor.analysis.judge.rules.part_fails import SOME_FLOWS
 from monitor.analysis.judge.rules.table import RULES
 from monitor.analysis.measurement_summary import contradicting, reached_over, summarise
@@ -303,6 +304,8 @@ _TRIED_AGAIN = frozenset(
 """Our name once more. Where it works, what failed may be over, or has an ordinary fault."""
 _INNOCUOUS = frozenset((Reason.INNOCUOUS_SNI, Reason.OTHER_HELLO_INNOCUOUS, Reason.FLOW_INNOCUOUS))
 """Where another name fails as well, ours is not singled out."""
+_MAYBE_DECRYPTED = frozenset((Reason.PRIVATE_ADDRESS, Reason.HONEST_ADDRESS))
+"""Where a device at the vantage's own site answers, nobody knows whose the addresses are."""
 _OTHER_ADDRESSES = frozenset((Reason.HONEST_ADDRESS, Reason.DOH, Reason.OPEN_RESOLVER_TCP))
 """What works at other addresses tells that ours died, and who else names ours that they are right:
 both where connections were made, not where no address was given."""
@@ -315,6 +318,8 @@ def _finds_a_fault(case: Case, seen: AnyObservation) -> bool:
     if seen.reason in _INNOCUOUS:
         return bool(seen.failure)
     if seen.reason == Reason.DOH and _gives_what_ours_gave(case, seen):
+        return True
+    if isinstance(seen, TlsObservation) and seen.reason in _MAYBE_DECRYPTED and opened(case, seen):
         return True
     if seen.failure is not None:
         return False

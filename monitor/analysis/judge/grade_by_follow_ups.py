@@ -46,6 +46,7 @@ from monitor.analysis.judge.controls import DENIALS, proven_elsewhere, reached_a
 from monitor.analysis.judge.cut_by_chance import ANY_NAME, cut_by_chance
 from monitor.analysis.judge.genuine_chains import verified_elsewhere
 from monitor.analysis.judge.grade_by_sign import Sign, capped, signs
+from monitor.analysis.judge.interception import opened
 from monitor.analysis.judge.lossy_paths import lost
 from monitor.analysis.measurement_summary import TIMEOUT, Summary, contradicting, sub_method_of
 from monitor.analysis.verdict import Evidence, VantageState
@@ -69,6 +70,9 @@ DEAD_ADDRESS: Sign = (Layer.DNS, "dead_address")
 """Our resolver's addresses are silent, or died, while the platform answers at others from here."""
 PRIVATE_ADDRESS: Sign = (Layer.DNS, "private_address")
 """The platform answers at the private address that our resolver gives."""
+DECRYPTED: Sign = (Layer.DNS, "decrypted")
+"""A device at the vantage's own site decrypts what would show whether our resolver's addresses are
+the platform's."""
 OWN_FILTER: Sign = (Layer.DNS, "own_filter")
 """Our resolver answers for advertisers as it does for the platform."""
 SAME_CHAIN: Sign = (Layer.TLS, "same_chain")
@@ -93,6 +97,7 @@ EXPLAINS = {
     "dns.dead_address": frozenset(
         signs("dns.bogon tcp.timeout tcp.refused tcp.unreachable tls.timeout")
     ),
+    "dns.decrypted": frozenset(signs("dns.bogon tcp.timeout tls.timeout")),
     "tls.large_packets": frozenset(signs("tls.timeout http.timeout")),
     LATE_RULE: frozenset(signs("tls.timeout http.timeout")),
 }
@@ -209,6 +214,8 @@ def _reread(
     layer, word = sign
     if word == "bogon" and _answers_in_private(clues):
         return Reading(sign=PRIVATE_ADDRESS, evidence=Evidence.NONE)
+    if _hidden_by_device(case, clues, word, named):
+        return Reading(sign=DECRYPTED, evidence=Evidence.NONE)
     if layer is Layer.DNS and _filters_advertising(clues, word):
         return Reading(sign=OWN_FILTER, evidence=Evidence.NONE)
     if word == "bogon" and _verified_before(clues, word):
@@ -394,6 +401,19 @@ def _answers_in_private(clues: _Clues) -> bool:
         o.reason == Reason.PRIVATE_ADDRESS and o.failure is None and o.server_name == clues.host
         for o in clues.tls
     )
+
+
+def _hidden_by_device(case: Case, clues: _Clues, word: str, named: set[str]) -> bool:
+    """Whether a device at the vantage's own site decrypts what would prove a private address, or
+    others where ours are silent and nobody else names them."""
+    if word == "bogon":
+        reason = Reason.PRIVATE_ADDRESS
+    elif word == TIMEOUT and not _is_known(clues, named):
+        reason = Reason.HONEST_ADDRESS
+    else:
+        return False
+    made = (o for o in clues.tls if o.reason == reason and o.server_name == clues.host)
+    return any(opened(case, o) for o in made)
 
 
 def _filters_advertising(clues: _Clues, word: str) -> bool:

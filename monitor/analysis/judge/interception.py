@@ -52,6 +52,11 @@ def intercepted(case: Case, summary: Summary) -> bool:
     return bool(minted & case.local_authorities) and (match is None or not national(case, match))
 
 
+def opened(case: Case, observation: TlsObservation) -> bool:
+    """Whether such an authority signed for the name in this handshake."""
+    return _minted_by(observation) in case.local_authorities
+
+
 def _minted_by(observation: TlsObservation) -> str:
     """The issuer of a certificate made for the name that was asked for; empty for any other."""
     if observation.failure != Failure.SSL_UNKNOWN_AUTHORITY or not observation.chain:

@@ -19,6 +19,13 @@ ACCUSES_NOBODY: tuple[Rule, ...] = (
         "The resolver lies, and leads to an address where nobody answers.",
     ),
     spares(
+        "dns.decrypted",
+        "The addresses from the network's resolver are private or silent, and whether the platform"
+        " is there, or answers at others, cannot be seen: a device at the vantage's own site"
+        " decrypts these connections.",
+        "The resolver lies, and the vantage's own site decrypts connections as well.",
+    ),
+    spares(
         "dns.own_filter",
         "The vantage's resolver answers for a name of advertisers as it does for this one, with no"
         " address or one that none can have: a filter of the vantage's own site decides what it"

@@ -527,6 +527,21 @@ async def test_an_honest_address_of_a_chat_server_proves_itself_by_its_protocol(
     assert network.left_open == 0
 
 
+async def test_a_silent_honest_address_is_greeted_in_small_segments() -> None:
+    """The first of them, unless another one answers: the way there may lose large packets."""
+    network = world()
+    network.peer(TRUE, 443, Peer(tls=HANG))
+    network.peer(TRUE_2, 443, Peer(tls=HANG))
+    what = plan(known_elsewhere=(TRUE, TRUE_2), failed_addresses=())
+    made = handshakes(await asked(network, what), Reason.HONEST_ADDRESS)
+    assert [address for address, *_ in made].count(TRUE) == 2
+    assert [address for address, *_ in made].count(TRUE_2) == 1
+    assert SMALL_SEGMENT in network.segments[TRUE, 443]
+    network.peer(TRUE_2, 443, WELL)
+    made = handshakes(await asked(network, what), Reason.HONEST_ADDRESS)
+    assert [address for address, *_ in made].count(TRUE) == 1
+
+
 async def test_an_address_given_or_private_is_not_honest() -> None:
     """Given addresses and bogons are not tested as honest ones."""
     network = ScriptedNetwork()

@@ -21,6 +21,7 @@ from tests.worlds.build import (
     V4_OTHER,
     app,
     case,
+    certificate,
     control,
     dns,
     follow_up,
@@ -489,6 +490,41 @@ def test_a_private_address_that_proves_itself_is_no_lie() -> None:
     assert (found.state, found.rule_id) == (State.OK, "dns.private_address")
     for failure in ("ssl_invalid_hostname", "ssl_unknown_authority", SILENCE):
         assert read(lie, follow_ups=(private(failure),))[0] == "dns.bogon"
+
+
+GATEWAY = "CN=Gateway"
+MINTED = certificate("x.com", by="Gateway")
+
+
+@pytest.mark.parametrize(
+    ("seen", "reason", "at"),
+    [
+        ((dns(), tcp(SILENCE)), Reason.HONEST_ADDRESS, THERE),
+        ((dns(), tcp(), tls(SILENCE)), Reason.HONEST_ADDRESS, THERE),
+        (
+            (dns("dns_bogon_error", addresses=("10.77.0.9",)),),
+            Reason.PRIVATE_ADDRESS,
+            "10.77.0.9",
+        ),
+    ],
+    ids=["no-connection", "no-handshake", "private"],
+)
+def test_a_device_at_the_site_hides_whose_an_address_is(
+    seen: tuple[AnyObservation, ...], reason: Reason, at: str
+) -> None:
+    """It was a block beyond what the two faults show: a provider's cache that died, or one with a
+    private address, behind an office's proxy, which puts its certificate in place of the proof."""
+    shown = tls("ssl_unknown_authority", address=at, chain=(MINTED,))
+    made = follow_up(reason, tcp(address=at), shown)
+
+    def rule(*more: Measurement, by: str = GATEWAY) -> str:
+        well = failing(*seen, follow_ups=(made, *more), controls=CONTROL_THERE)
+        return judge(msgspec.structs.replace(well, local_authorities=frozenset({by}))).rule_id
+
+    assert rule() == "dns.decrypted"
+    assert rule(by="CN=Another") != "dns.decrypted"
+    known = asked(Reason.DOH, addresses=(HERE,))
+    assert (rule(known) == "dns.decrypted") is (reason is Reason.PRIVATE_ADDRESS)
 
 
 def test_a_filter_against_advertising_is_the_vantages_own() -> None:

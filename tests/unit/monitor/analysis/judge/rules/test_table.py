@@ -126,6 +126,11 @@ MINTED = (
     tls("ssl_unknown_authority", chain=(certificate(HOST, by="Office Gateway"),)),
 )
 """What a device shows that mints a certificate for every name."""
+HIDDEN = (
+    follow_up(
+        Reason.PRIVATE_ADDRESS, msgspec.structs.replace(MINTED[-1], address=PRIVATE.addresses[0])
+    ),
+)
 TWO_QUERIES = dns(
     tries=2,
     answers=(
@@ -370,6 +375,10 @@ EXAMPLES: dict[str, tuple[Case, Case]] = {
     "dns.dead_address": (
         failing(*NO_SYN_ACK, follow_ups=HONEST, controls=CONTROL_OTHER),
         failing(*NO_SYN_ACK, follow_ups=HONEST),
+    ),
+    "dns.decrypted": (
+        failing(PRIVATE, follow_ups=HIDDEN, local_authorities=frozenset({AUTHORITY})),
+        failing(PRIVATE, follow_ups=HIDDEN),
     ),
     "dns.private_address": (
         failing(PRIVATE, follow_ups=(follow_up(Reason.PRIVATE_ADDRESS, tls(address="10.7.0.9")),)),
