@@ -18,7 +18,7 @@ UNASKED: Mapping[str, str] = {
     **dict.fromkeys(("intermittent-block", "mostly-blocked"), _LUCK),
     **dict.fromkeys(("queries-refused-at-random", "connections-refused-at-random"), _LUCK),
     **dict.fromkeys(("br-ip-drop", "on-off-on", "technique-switch", "duty-cycle"), _TIME),
-    **dict.fromkeys(("private-cache-died", "trouble-that-ends"), _TIME),
+    **dict.fromkeys(("private-cache-died", "trouble-that-ends", "injected-at-times"), _TIME),
     **dict.fromkeys(("a-forged-ipv6-reset", "moved-address"), _TIME),
     "doh-blocked": "serves no page",
     "control-led-astray": "has no controls",

@@ -1024,6 +1024,14 @@ BEYOND: tuple[Scenario, ...] = (
         elsewhere="down",
     ),
     _more(
+        "injected-at-times",
+        "DNS answers are forged for the first two questions, and the next ones are let be.",
+        blocked("dns.injection", "strong"),
+        lambda _, network: network.block(
+            dns=["injected-at-times.example"], how="inject", after=0.03, turns=(2, 998)
+        ),
+    ),
+    _more(
         "injected-controls-fail",
         "DNS answers are forged here; two of three controls cannot reach the site.",
         blocked("dns.injection", "conclusive"),
