@@ -28,6 +28,7 @@ from monitor.analysis.judge.interception import local_authorities
 from monitor.analysis.judge.judge_case import judge
 from monitor.analysis.judge.lossy_paths import lossy_platforms, perhaps_lossy_platforms
 from monitor.analysis.judge.platform import roll_up
+from monitor.analysis.judge.private_addresses import proven_in_private
 from monitor.analysis.judge.protocols_of_apps import none_is_answered
 from monitor.analysis.judge.quic_blocked import answered_over_quic, answered_over_udp
 from monitor.analysis.judge.refused_by_chance import refusals_by_chance
@@ -85,6 +86,7 @@ def judge_cycle(
         refusals=refusals_by_chance(references),
         cut_off=cut_off,
         common_addresses=common_addresses(seen.endpoints, owners),
+        private_addresses=proven_in_private(seen.endpoints),
         cut_shares=cut_shares(seen.endpoints),
         sampled_out=sampled_out(seen.endpoints),
         fingerprints=fingerprints,
@@ -143,6 +145,7 @@ class _Shared(msgspec.Struct, frozen=True, kw_only=True):
     refusals: Mapping[Sign, float]
     cut_off: Mapping[str, frozenset[str]]
     common_addresses: frozenset[str]
+    private_addresses: Mapping[str, frozenset[str]]
     cut_shares: Mapping[str, float]
     sampled_out: frozenset[tuple[str, str, str]]
     fingerprints: tuple[Fingerprint, ...]
@@ -214,6 +217,7 @@ def _verdict(
             refusals=shared.refusals,
             cut_off=shared.cut_off[one.platform],
             common_addresses=shared.common_addresses,
+            private_addresses=shared.private_addresses[one.platform],
             cut_share=shared.cut_shares.get(one.platform, 0.0),
             sampled_out=sampled,
             health=health,

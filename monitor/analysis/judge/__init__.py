@@ -12,6 +12,7 @@ facts.py               reduces a case to what the rules ask about, with:
     hello_forms.py         one form of TLS greeting cut off while another works
     silent_addresses.py    silence that no ordinary fault explains
     common_addresses.py    silent addresses to which names of different owners lead
+    private_addresses.py   private addresses at which a platform proved itself
     lossy_paths.py         paths to one platform that lose packets
     protocols_of_apps.py   lines that carry no app's own protocol
     slow_line.py           lines on which everything takes long

@@ -71,6 +71,9 @@ class Case(EndpointCase, frozen=True, kw_only=True):
     common_addresses: frozenset[str] = frozenset()
     """Silent addresses to which the resolver leads names of different owners; see
     `monitor.analysis.judge.common_addresses`."""
+    private_addresses: frozenset[str] = frozenset()
+    """Private addresses at which the platform proved itself under one of its names; see
+    `monitor.analysis.judge.private_addresses`."""
     cut_share: float = 0.0
     """Share (0 to 1) of connections to the platform that is cut off with any name, where that was
     counted; see `monitor.analysis.judge.cut_by_chance`."""

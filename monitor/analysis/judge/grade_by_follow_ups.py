@@ -214,6 +214,8 @@ def _reread(
     layer, word = sign
     if word == "bogon" and _answers_in_private(clues):
         return Reading(sign=PRIVATE_ADDRESS, evidence=Evidence.NONE)
+    if word == "bogon" and _silent_in_private(case, clues):
+        return Reading(sign=(layer, EXPLAINED), evidence=Evidence.NONE)
     if _hidden_by_device(case, clues, word, named):
         return Reading(sign=DECRYPTED, evidence=Evidence.NONE)
     if layer is Layer.DNS and _filters_advertising(clues, word):
@@ -401,6 +403,14 @@ def _answers_in_private(clues: _Clues) -> bool:
         o.reason == Reason.PRIVATE_ADDRESS and o.failure is None and o.server_name == clues.host
         for o in clues.tls
     )
+
+
+def _silent_in_private(case: Case, clues: _Clues) -> bool:
+    """Whether our resolver gave a private address at which another of the platform's names proved
+    itself, and nothing but silence came there under this one."""
+    made = [o for o in clues.tls if o.reason == Reason.PRIVATE_ADDRESS]
+    given = {address for summary in clues.summaries for address in _answered_addresses(summary)}
+    return bool(given & case.private_addresses) and all(sub_method_of(o) == TIMEOUT for o in made)
 
 
 def _hidden_by_device(case: Case, clues: _Clues, word: str, named: set[str]) -> bool:

@@ -47,7 +47,7 @@ ACCUSES_NOBODY: tuple[Rule, ...] = (
     Rule(
         id="look.explained",
         meaning="It fails as another endpoint of the platform does, where follow-ups found an"
-        " ordinary fault; here none were made.",
+        " ordinary fault; here they were not made, or met silence.",
         wrong_when="Each of them fails for a reason of its own.",
         matches=lambda facts: facts.sign is not None and facts.sign[1] == EXPLAINED,
     ),

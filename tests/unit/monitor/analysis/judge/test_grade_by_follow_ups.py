@@ -492,6 +492,22 @@ def test_a_private_address_that_proves_itself_is_no_lie() -> None:
         assert read(lie, follow_ups=(private(failure),))[0] == "dns.bogon"
 
 
+def test_silence_at_a_private_address_that_another_name_proved_is_the_lines() -> None:
+    """A line that lost packets made a block beyond doubt of one endpoint of eight."""
+    cache = frozenset(("10.77.0.9",))
+    lie = dns("dns_bogon_error", addresses=tuple(cache))
+
+    def rule(*at: AnyObservation, known: frozenset[str] = cache) -> str:
+        tried = failing(lie, follow_ups=(honest(), follow_up(Reason.PRIVATE_ADDRESS, *at)))
+        return judge(msgspec.structs.replace(tried, private_addresses=known)).rule_id
+
+    no_connection = tcp(SILENCE, address="10.77.0.9")
+    no_handshake = tcp(address="10.77.0.9"), tls(SILENCE, address="10.77.0.9")
+    assert rule(no_connection) == rule(*no_handshake) == "look.explained"
+    assert rule(no_connection, known=frozenset(("10.77.0.8",))) == "dns.bogon"
+    assert rule(tls("ssl_invalid_hostname", address="10.77.0.9")) == "dns.bogon"
+
+
 GATEWAY = "CN=Gateway"
 MINTED = certificate("x.com", by="Gateway")
 
