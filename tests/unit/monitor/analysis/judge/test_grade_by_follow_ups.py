@@ -19,6 +19,7 @@ from probes.measurement import (
 from tests.worlds.build import (
     V4,
     V4_OTHER,
+    V6,
     app,
     case,
     certificate,
@@ -230,6 +231,19 @@ def test_silence_at_an_address_may_be_a_lack_of_large_packets() -> None:
     assert found == ("tls.large_packets", Evidence.NONE)
     found = read(*cut(SILENCE), follow_ups=(innocuous(), again(SILENCE), small()))
     assert found == ("tls.timeout", Evidence.CONCLUSIVE)
+
+
+def test_a_line_that_resets_one_family_hides_no_lack_of_large_packets_over_the_other() -> None:
+    """It was a block of all that such a line does not reset: over one family our name and an
+    innocuous one fall silent, over the other only the innocuous one is reset."""
+    both = dns(addresses=(V4, V6))
+    seen = (both, tcp(), tls(SILENCE), tcp(address=V6), tls(SILENCE, address=V6))
+    reset = innocuous("connection_reset", address=V6)
+    found = read(*seen, follow_ups=(innocuous(SILENCE), reset, small()))
+    assert found == ("tls.large_packets", Evidence.NONE)
+    answered = innocuous(address=V6)
+    found = read(*seen, follow_ups=(innocuous(SILENCE), answered, small()))
+    assert found == ("tls.timeout", Evidence.STRONG)
 
 
 def test_the_innocuous_name_failing_in_another_way_tells_nothing() -> None:
