@@ -77,6 +77,7 @@ CAUSES: Mapping[str, Cause] = {
     "vantage.other_network": Cause.UNFIT,
     "vantage.clock_skew": Cause.UNFIT,
     "tls.same_chain": Cause.UNFIT,
+    "tls.known_nowhere": Cause.UNFIT,
     "vantage.no_references": Cause.UNFIT,
 }
 """Rule of an undecided verdict → its cause; every other rule is unclear."""

@@ -140,4 +140,4 @@ def test_an_authority_that_nobody_knows_accuses_nobody(lab: Lab) -> None:
     config.write_text(text.replace(str(lab.catalog), str(nothing)))
     done = lab.run(["shutwatch", "once", "--config", str(config), "--json"], timeout=300)
     verdict = seen(done).platform("open", "signal")
-    assert (verdict["state"], verdict["rule_id"]) == ("down", "control.also_fails")
+    assert (verdict["state"], verdict["rule_id"]) == ("insufficient", "tls.known_nowhere")

@@ -156,7 +156,8 @@ def _cut_off_too(control: Measurement) -> bool:
 def _worked(case: Case, control: Measurement) -> bool:
     """Whether a control look would, by itself, count as one that worked."""
     alone = judge_case.judge(changed(case, controls=(control,)))
-    return alone.rule_id not in ("control.also_fails", "http.withheld_everywhere")
+    failed = ("control.also_fails", "http.withheld_everywhere", "tls.known_nowhere")
+    return alone.rule_id not in failed
 
 
 def is_not_ok_for_want_of_controls(case: Case, seed: int) -> None:

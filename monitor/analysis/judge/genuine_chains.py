@@ -3,6 +3,7 @@
 * *Those that a control verified.* A list of authorities that is out of date knows no new one.
 * *Those that are wrong by their dates alone.* A server lapsed, or a clock is less than a day off:
   where servers showed how far, and the dates fit the right time, nobody is accused.
+* *Those that nobody's list knows.* The platform may have gone to another authority since.
 
 OpenSSL reads dates last: after the name, and each of them after the signature by the authority
 above. What is below a lapsed authority it never reads, so those signatures are verified here.
@@ -16,6 +17,7 @@ from monitor.analysis.measurement_summary import Summary
 from probes.failure_strings import CERTIFICATE_FAILURES, Failure
 from probes.measurement import Layer, TlsObservation
 
+_OF_ITSELF = ("self-signed certificate", "self signed certificate")
 _BY_DATES = ("certificate has expired", "certificate is not yet valid")
 """OpenSSL's texts."""
 
@@ -34,6 +36,31 @@ def verified_elsewhere(failed: Iterable[Summary], working: Iterable[Summary]) ->
         o.failure != Failure.SSL_INVALID_HOSTNAME and (o.server_name, o.chain_sha256) in verified
         for o in refused
     )
+
+
+def known_nowhere(failed: Iterable[Summary], controls: Iterable[Summary]) -> bool:
+    """Whether nothing else is wrong, here and at every control, than an authority that no list
+    knows, and each control was shown a certificate that was shown here."""
+    here = set(_unknown(failed))
+    there = [set(_unknown([control])) for control in controls]
+    return None not in here.union(*there) and all(shown & here for shown in there)
+
+
+def _unknown(failed: Iterable[Summary]) -> Iterator[tuple[str, str] | None]:
+    """Name and chain of each certificate that an unknown authority signed; None for another
+    fault."""
+    for one in failed:
+        refused = list(_refused([one]))
+        yield from (
+            (o.server_name, o.chain_sha256)
+            if o.failure == Failure.SSL_UNKNOWN_AUTHORITY
+            and o.chain_sha256
+            and o.verify_error not in _OF_ITSELF
+            else None
+            for o in refused
+        )
+        if not refused:
+            yield None
 
 
 def wrong_by_dates_alone(failed: Iterable[Summary]) -> bool:

@@ -1,10 +1,12 @@
 """Does it fail at the control too? Then it is down.
 
 * *A control that got any answer* counts, even a redirect to nowhere: that site is down.
+* *A certificate that no list knows*, the same everywhere, says as much of the lists.
 * *A server's error over a verified connection*, from the platform itself, is no block: down where
   the control gets one too, else insufficient (`monitor.analysis.judge.server_errors`).
 """
 
+from monitor.analysis.judge.genuine_chains import known_nowhere
 from monitor.analysis.judge.grade_by_attempts import INJECTION, REFUSED_HERE
 from monitor.analysis.judge.rules.rule import Rule
 from monitor.analysis.judge.server_errors import server_error
@@ -27,6 +29,17 @@ FAILS_ELSEWHERE: tuple[Rule, ...] = (
         " none in time to compare it with: it may be the platform's own page or another one.",
         wrong_when="The platform is down, and somebody answers in its place here.",
         matches=lambda facts: facts.controls.down and facts.not_compared,
+    ),
+    Rule(
+        id="tls.known_nowhere",
+        meaning="Its certificate, the same here and at the controls, is signed by an authority that"
+        " none of their lists knows: the platform may have changed to it since.",
+        wrong_when="The platform shows everybody a certificate that nobody trusts: it is down.",
+        matches=lambda facts: (
+            facts.controls.down
+            and bool(facts.controls.failing)
+            and known_nowhere(facts.decisive, facts.controls.failing)
+        ),
     ),
     Rule(
         id="control.down_and_injected",

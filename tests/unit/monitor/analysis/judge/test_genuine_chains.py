@@ -239,6 +239,40 @@ def test_one_forged_certificate_among_lapsed_ones_accuses(tmp_path: Path) -> Non
     assert judge(case(*attempts)).evidence is Evidence.STRONG
 
 
+# -- known nowhere -------------------------------------------------------------------------------
+
+
+def test_an_authority_that_no_list_knows_is_no_outage() -> None:
+    """Signal signs its own, and may change to another one: for who watches, the list is old. A
+    certificate that signed itself, or another fault at one control, is an outage."""
+
+    def shown(
+        chain: str, failure: str = "ssl_unknown_authority", error: str = ""
+    ) -> TlsObservation:
+        made = tls(failure)
+        return msgspec.structs.replace(made, chain_sha256=chain, verify_error=error)
+
+    def rule(here: TlsObservation, *there: TlsObservation) -> tuple[State, str]:
+        controls = tuple(
+            control(dns(), tcp(), one, reached=False, vantage=vantage)
+            for one, vantage in zip(there, ("ctl-fra", "ctl-ams"), strict=False)
+        )
+        well = {one.vantage: health() for one in controls}
+        found = judge(
+            case(*repeated(dns(), tcp(), here, times=2), controls=controls, control_health=well)
+        )
+        return found.state, found.rule_id
+
+    spared, down = (State.INSUFFICIENT, "tls.known_nowhere"), (State.DOWN, "control.also_fails")
+    new = shown("aa")
+    assert rule(new, new) == rule(new, new, new) == spared
+    assert rule(new, shown("bb")) == rule(new, new, tls("connection_reset")) == down
+    itself = shown("aa", error="self-signed certificate")
+    assert rule(itself, itself) == down
+    lapsed = shown("aa", "ssl_invalid_certificate")
+    assert rule(lapsed, lapsed) == down
+
+
 # -- verified elsewhere --------------------------------------------------------------------------
 
 

@@ -160,6 +160,8 @@ NO_REGIONAL = dns("dns_nxdomain_error", name="pk.x.com", start=0.5)
 MET = (control(*LED, http(url="https://pk.x.com/", hop=1, start=0.5)),)
 """The platform led a control, too, to the host of its region."""
 OLD_ROOTS = msgspec.structs.replace(tls("ssl_unknown_authority"), chain_sha256="aa")
+UNKNOWN = (dns(), tcp(), OLD_ROOTS)
+SELF_MADE = msgspec.structs.replace(OLD_ROOTS, verify_error="self-signed certificate")
 NEW_CHAIN = msgspec.structs.replace(tls(), chain_sha256="aa")
 HONEST = (follow_up(Reason.HONEST_ADDRESS, tcp(address=V4_OTHER), tls(address=V4_OTHER)),)
 NOT_MTPROTO = app("unknown_failure: not MTProto", first_reply=0.1)
@@ -405,6 +407,10 @@ EXAMPLES: dict[str, tuple[Case, Case]] = {
         failing(*RESET, controls=(control(*ELSEWHERE),)),
     ),
     "look.led_elsewhere": (failing(*LED, NO_REGIONAL), failing(*LED, NO_REGIONAL, controls=MET)),
+    "tls.known_nowhere": (
+        failing(*UNKNOWN, controls=(control(*UNKNOWN, reached=False),)),
+        failing(*UNKNOWN, controls=(control(dns(), tcp(), SELF_MADE, reached=False),)),
+    ),
     "tls.same_chain": (
         failing(dns(), tcp(), OLD_ROOTS, controls=(control(dns(), tcp(), NEW_CHAIN),)),
         failing(dns(), tcp(), OLD_ROOTS),
