@@ -16,6 +16,7 @@ UNASKED: Mapping[str, str] = {
     **dict.fromkeys(("half-reset", "half-drop", "loss", "lossy-path"), _LUCK),
     **dict.fromkeys(("one-of-two-dropped", "one-of-two-refused"), "it asks one of two addresses"),
     **dict.fromkeys(("intermittent-block", "mostly-blocked"), _LUCK),
+    "ipv6-unreachable-and-lossy-path": _LUCK,
     **dict.fromkeys(("queries-refused-at-random", "connections-refused-at-random"), _LUCK),
     **dict.fromkeys(("br-ip-drop", "on-off-on", "technique-switch", "duty-cycle"), _TIME),
     **dict.fromkeys(("private-cache-died", "trouble-that-ends", "injected-at-times"), _TIME),

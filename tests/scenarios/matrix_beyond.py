@@ -632,6 +632,17 @@ BEYOND: tuple[Scenario, ...] = (
         insufficient("dns.dead_address"),
     ),
     _lasting(
+        "ipv6-dead-and-dead-cache",
+        "All IPv6 connections to X are lost, and for IPv4 the resolver leads to a cache of X that"
+        " has died.",
+        insufficient("dns.dead_address"),
+    ),
+    _lasting(
+        "ipv6-unreachable-and-lossy-path",
+        "X cannot be reached over IPv6, and every second packet to and from it is lost.",
+        insufficient("path.lossy"),
+    ),
+    _lasting(
         "path-mtu",
         "Packets of X's servers of more than 1400 bytes are lost, and nobody is told.",
         insufficient("tls.large_packets"),

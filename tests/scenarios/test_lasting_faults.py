@@ -55,6 +55,24 @@ def _path_mtu(network: Network) -> None:
     network.path_mtu(1400, X_HOSTS)
 
 
+def _ipv6_dead(network: Network) -> None:
+    network.block(address=X_HOSTS, family=6, how="drop", transports=["tcp"])
+
+
+def _ipv6_unreachable(network: Network) -> None:
+    network.block(address=X_HOSTS, family=6, how="icmp-host")
+
+
+def _lossy_path(network: Network) -> None:
+    network.impair(loss=0.3, address=X_HOSTS, seed=5)
+
+
+def _dead_cache_over_ipv4(network: Network) -> None:
+    cache = DEAD_CACHE[:1]
+    network.block(dns=X_NAMES, how="address", answer=cache, qtypes=["A"])
+    network.block(address=cache, how="drop")
+
+
 def _all_of(*faults: Callable[[Network], object]) -> Callable[[Network], None]:
     def apply(network: Network) -> None:
         for fault in faults:
@@ -89,7 +107,7 @@ FAULTS = {
         rules=frozenset({"tls.large_packets", "look.explained"}),
     ),
     "lossy-path": Fault(
-        apply=lambda network: network.impair(loss=0.3, address=X_HOSTS, seed=5),
+        apply=_lossy_path,
         states=frozenset({"ok", "insufficient"}),
         rules=frozenset(
             {"path.lossy", "partial.any_name", "endpoint.reached_on_retry", "family.ipv6_dead"}
@@ -111,10 +129,19 @@ FAULTS = {
         apply=_all_of(_path_mtu, _dead_cache),
         rules=frozenset({"dns.dead_address", "look.explained"}),
     ),
-    "ipv6-dead": Fault(
-        apply=lambda network: network.block(
-            address=X_HOSTS, family=6, how="drop", transports=["tcp"]
+    "ipv6-dead-and-dead-cache": Fault(
+        apply=_all_of(_ipv6_dead, _dead_cache_over_ipv4),
+        rules=frozenset({"dns.dead_address", "look.explained"}),
+    ),
+    "ipv6-unreachable-and-lossy-path": Fault(
+        apply=_all_of(_ipv6_unreachable, _lossy_path),
+        states=frozenset({"ok", "insufficient"}),
+        rules=frozenset(
+            {"path.lossy", "partial.any_name", "endpoint.reached_on_retry", "family.ipv6_dead"}
         ),
+    ),
+    "ipv6-dead": Fault(
+        apply=_ipv6_dead,
         states=frozenset({"ok"}),
         rules=frozenset({"family.ipv6_dead"}),
     ),

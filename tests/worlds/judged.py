@@ -21,7 +21,12 @@ from monitor.analysis.judge.controls import reached_at
 from monitor.analysis.judge.interception import opened
 from monitor.analysis.judge.rules.part_fails import SOME_FLOWS
 from monitor.analysis.judge.rules.table import RULES
-from monitor.analysis.measurement_summary import contradicting, reached_over, summarise
+from monitor.analysis.measurement_summary import (
+    contradicting,
+    reached_over,
+    sub_method_of,
+    summarise,
+)
 from monitor.analysis.verdict import EVIDENCE_ORDER, Evidence, State, VantageState, Verdict
 from probes.measure.follow_up_reasons import Reason
 from probes.measurement import (
@@ -187,12 +192,21 @@ def is_not_ok_for_want_of_controls(case: Case, seed: int) -> None:
 
 
 def is_no_stronger_with_fewer_failures(case: Case, seed: int) -> None:
-    """An accusation rests on failures seen; with fewer of them it is no stronger."""
+    """An accusation rests on failures seen; with fewer of them it is no stronger.
+
+    Save what failed over IPv4 beside IPv6, by which silence over both is judged.
+    """
     chance = Random(seed)
 
     def thinned(measurement: Measurement) -> Measurement:
+        tried = [o for o in measurement.observations if isinstance(o, TcpObservation)]
+        over_both = {o.family for o in tried} >= {"ipv4", "ipv6"}
         kept = tuple(
-            o for o in measurement.observations if o.failure is None or chance.getrandbits(1)
+            o
+            for o in measurement.observations
+            if o.failure is None
+            or (over_both and o in tried and o.family == "ipv4")
+            or chance.getrandbits(1)
         )
         return msgspec.structs.replace(measurement, observations=kept)
 
@@ -318,6 +332,8 @@ def _finds_a_fault(case: Case, seen: AnyObservation) -> bool:
         return True
     if seen.reason in _INNOCUOUS:
         return bool(seen.failure)
+    if seen.reason == Reason.SNI_ELSEWHERE and sub_method_of(seen) not in ("reset", "timeout"):
+        return True  # servers refuse a foreign name like that
     if seen.reason == Reason.DOH and _gives_what_ours_gave(case, seen):
         return True
     if isinstance(seen, TlsObservation) and seen.reason in _MAYBE_DECRYPTED and opened(case, seen):

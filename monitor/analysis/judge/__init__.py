@@ -25,6 +25,7 @@ genuine_chains.py      certificates that are the platform's own, though they do 
 led_elsewhere.py       hosts to which the platform itself led, and no control
 controls.py            which control measurements count
 address_family.py      one of IPv4 and IPv6 blocked
+one_family.py          what one of them shows by itself
 quic_blocked.py        QUIC blocked while TCP works
 cleartext_pages.py     is a cleartext page the control's page
 block_pages.py         recognises known block pages

@@ -20,6 +20,7 @@ from monitor.analysis.judge.grade_by_attempts import (
 from monitor.analysis.judge.grade_by_follow_ups import honest_over, reread
 from monitor.analysis.judge.grade_by_sign import Sign, capped, signs
 from monitor.analysis.judge.interception import intercepted
+from monitor.analysis.judge.one_family import RTYPES, SILENT, over
 from monitor.analysis.measurement_summary import (
     Outcome,
     Summary,
@@ -40,13 +41,6 @@ _RESOLVERS: frozenset[Sign] = frozenset(signs("dns.refused dns.servfail dns.no_a
 _DENIED: frozenset[Sign] = frozenset(signs("dns.nxdomain"))
 """Weak where nothing shows that the name has addresses of the family: some name servers say so of
 one record type alone."""
-_SILENT: frozenset[Sign] = frozenset(
-    signs("tcp.timeout tcp.unreachable tls.timeout app.timeout app.unreachable")
-)
-"""Nobody sends these. Two networks may not exchange routes of one family, and over IPv6 some do
-not: there they keep nobody from the platform. Over IPv4 they are weak unless a control was answered
-at the very address, like silence over every family."""
-_RTYPES = {"ipv4": "A", "ipv6": "AAAA"}
 
 
 def family_finding(case: Case, attempts: Sequence[Summary]) -> Finding | None:
@@ -60,8 +54,9 @@ def family_finding(case: Case, attempts: Sequence[Summary]) -> Finding | None:
     The family must work otherwise from this vantage, and a control must have reached the same host
     afterwards: over the family, at the addresses that failed where it tried them, unless a forged
     answer, a denial or an address from another source shows that the family is at issue here. None
-    when it does not, or nothing accuses. IPv6 that is silent where IPv4 answers has no evidence:
-    applications use IPv4 within a fraction of a second.
+    when it does not, or nothing accuses. Silence over IPv4 is weak unless a control was answered at
+    the very address, like silence over every family; over IPv6 it has no evidence
+    (`monitor.analysis.judge.one_family`).
     """
     if case.health.state not in ABLE or any(intercepted(case, one) for one in attempts):
         return None
@@ -81,7 +76,7 @@ def forged_over_each(case: Case, attempts: Sequence[Summary]) -> Finding | None:
         return None
     if not all(_ever_forged(attempts, family) for family in case.health.families):
         return None
-    forged = any(_contradicted(one, family) for one in attempts for family in _RTYPES)
+    forged = any(_contradicted(one, family) for one in attempts for family in RTYPES)
     found = family_finding(case, attempts)
     if not forged or found is None or found.sign not in (INJECTION, BOGON):
         return None
@@ -103,7 +98,7 @@ def family_cannot_be_compared(case: Case, attempts: Sequence[Summary]) -> bool:
     if case.health.state not in ABLE or any(intercepted(case, one) for one in attempts):
         return False
     return any(
-        not case.excuses(sign) and not (family == "ipv6" and sign in _SILENT | _RESOLVERS)
+        not case.excuses(sign) and not (family == "ipv6" and sign in SILENT | _RESOLVERS)
         for family in case.health.families
         for summary, outcome in _failed_over(attempts, family)
         for sign in _signs(summary, outcome)
@@ -162,7 +157,7 @@ def _on_family(case: Case, every: Sequence[Summary], family: str) -> Finding | N
         ]
     covered = [
         FailedAttempt(
-            summary=_only(summary, family),
+            summary=over(summary, family),
             signs=_signs(summary, outcome),
             covered=True,
         )
@@ -177,7 +172,7 @@ def _on_family(case: Case, every: Sequence[Summary], family: str) -> Finding | N
     found = strongest(case, covered, concluded)
     if found is None or found.evidence is Evidence.NONE:
         return None
-    if family == "ipv6" and found.sign in _SILENT | _RESOLVERS:
+    if family == "ipv6" and found.sign in SILENT | _RESOLVERS:
         return msgspec.structs.replace(found, evidence=Evidence.NONE)
     return found
 
@@ -204,10 +199,10 @@ def _concluded(
         or controls.unsettled
         or found.sign in _RESOLVERS
         or (found.sign in _DENIED and not shown)
-        or (found.sign in _SILENT and not there)
+        or (found.sign in SILENT and not there)
     )
     evidence = capped(found.evidence, Evidence.WEAK if doubtful else Evidence.STRONG)
-    if found.family == "ipv6" and found.sign in _SILENT | _RESOLVERS:
+    if found.family == "ipv6" and found.sign in SILENT | _RESOLVERS:
         return msgspec.structs.replace(found, evidence=evidence)
     agreeing = [one.summary for one in covered if found.sign in one.signs]
     reading = reread(case, found.sign, evidence, agreeing, working)
@@ -228,23 +223,9 @@ def _signs(summary: Summary, outcome: Outcome) -> dict[Sign, Outcome]:
     return failed_at(paths, outcome.depth)
 
 
-def _only(summary: Summary, family: str) -> Summary:
-    """The attempt as far as this family goes: what the other one showed explains nothing here."""
-    hop = summary.last_hop
-    return msgspec.structs.replace(
-        summary,
-        last_hop=msgspec.structs.replace(
-            hop,
-            dns=tuple(o for o in hop.dns if o.rtype == _RTYPES[family]),
-            tcp=tuple(o for o in hop.tcp if o.family == family),
-            tls=tuple(o for o in hop.tls if o.family == family),
-        ),
-    )
-
-
 def _contradicted(summary: Summary, family: str) -> bool:
     """Whether the query for this family's addresses got contradicting replies."""
-    rtype = _RTYPES[family]
+    rtype = RTYPES[family]
     return any(o.rtype == rtype and contradicting(o.answers) for o in summary.last_hop.dns)
 
 

@@ -36,6 +36,7 @@ from monitor.analysis.judge.grade_by_sign import (
 )
 from monitor.analysis.judge.interception import intercepted
 from monitor.analysis.judge.led_elsewhere import comparable
+from monitor.analysis.judge.one_family import silence_over_ipv4, without_silent_ipv6
 from monitor.analysis.judge.server_errors import forbidden, server_error
 from monitor.analysis.measurement_summary import (
     TIMEOUT,
@@ -169,7 +170,11 @@ def _with_follow_ups(
         case,
         found.sign,
         evidence,
-        [a.summary for n, a in enumerate(counted) if found.sign in a.signs or n in residue],
+        [
+            silence_over_ipv4(found.sign, a.summary, families_of(case))
+            for n, a in enumerate(counted)
+            if found.sign in a.signs or n in residue
+        ],
         controls.working,
     )
     evidence = reading.evidence
@@ -364,7 +369,7 @@ def signs_of(case: Case, summary: Summary, controls: Controls) -> dict[Sign, Out
     if outcome.layer in summary.measurement.not_observed:
         # A refusal by the proxy's own rules is not the ICMP error it is otherwise.
         paths = tuple(path for path in paths if path.failure != Failure.PERMISSION_DENIED)
-    return failed_at(paths, outcome.depth)
+    return failed_at(without_silent_ipv6(paths, outcome.depth), outcome.depth)
 
 
 def _denied(case: Case, summary: Summary, controls: Controls) -> dict[Sign, Outcome]:
