@@ -133,11 +133,15 @@ OONI: tuple[Scenario, ...] = (
             name=f"bad-{how}",
             story=f"The site itself shows a certificate with a fault, to everybody: {how}.",
             ooni="no verdict",
-            differs="Unusable for everybody is down, and says so.",
+            differs=differs,
             build=_shows(f"bad-{how}.example", how),
-            answer=down(),
+            answer=answer,
         )
-        for how in ("unknown-authority", "expired", "wrong-name")
+        for how, answer, differs in (
+            ("unknown-authority", insufficient("tls.known_nowhere"), ""),
+            ("expired", down(), "Unusable for everybody is down, and says so."),
+            ("wrong-name", down(), "Unusable for everybody is down, and says so."),
+        )
     ),
     Scenario(
         name="unknown-authority-hijacked",

@@ -153,8 +153,8 @@ TECHNIQUES = (
         apply=_connect("icmp-admin"),
         method="tcp",
         sub_method="unreachable",
-        # IPv4 says host unreachable, IPv6 permission denied; the latter comes last in the list.
-        failures={"tcp": "permission_denied"},
+        # IPv6 says permission denied; what IPv4 says is judged.
+        failures={"tcp": "host_unreachable"},
         evidence="conclusive",
     ),
     Technique(
