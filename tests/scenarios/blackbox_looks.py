@@ -60,7 +60,7 @@ def _together(where: tuple[str, str], rows: Iterable[Scenario]) -> Beside:
                 row.build(lab, network)
 
     return Beside(
-        rows={row.name: row.endpoint for row in rows},
+        rows={row.name: row.endpoint for row in rows if row.name not in UNASKED},
         build=build,
         network=where[1],
         hosts=[host for row in rows for host in row.sites],
