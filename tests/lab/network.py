@@ -337,9 +337,10 @@ class Network:
         networks = self._networks(own, 0)
         return self._add("routers", before=before, total=total, shared=shared, networks=networks)
 
-    def path_mtu(self, size: int, address: Sequence[str]) -> Rule:
-        """Drop packets from these addresses that have more than `size` bytes, and tell nobody."""
-        return self._add("impair", size=size, networks=self._networks(address, 0))
+    def path_mtu(self, size: int, address: Sequence[str], family: int = 0) -> Rule:
+        """Drop packets from these addresses (of one family; 0: both) that have more than `size`
+        bytes, and tell nobody."""
+        return self._add("impair", size=size, networks=self._networks(address, family))
 
     def unplug(self) -> None:
         """Take the link down: no route, errors at once."""
