@@ -1,5 +1,6 @@
 """Ordinary faults in pairs: one must not hide what would show the other. `make soak` tries them all
-and writes docs/soak-pairs.md; the pairs that once accused somebody are in test_lasting_faults.py.
+and writes docs/soak-pairs.md. The pairs that once accused somebody are in test_lasting_faults.py;
+where that took luck, tests of the judge hold what was seen.
 """
 
 from collections.abc import Callable, Iterable, Sequence

@@ -199,14 +199,17 @@ def is_no_stronger_with_fewer_failures(case: Case, seed: int) -> None:
     chance = Random(seed)
 
     def thinned(measurement: Measurement) -> Measurement:
-        tried = [o for o in measurement.observations if isinstance(o, TcpObservation)]
-        over_both = {o.family for o in tried} >= {"ipv4", "ipv6"}
+        families = {o.family for o in measurement.observations if isinstance(o, TcpObservation)}
+
+        def over_ipv4(one: AnyObservation) -> bool:
+            if isinstance(one, DnsObservation):
+                return one.rtype == "A" and "ipv4" not in families
+            return isinstance(one, TcpObservation) and one.family == "ipv4"
+
         kept = tuple(
             o
             for o in measurement.observations
-            if o.failure is None
-            or (over_both and o in tried and o.family == "ipv4")
-            or chance.getrandbits(1)
+            if o.failure is None or ("ipv6" in families and over_ipv4(o)) or chance.getrandbits(1)
         )
         return msgspec.structs.replace(measurement, observations=kept)
 

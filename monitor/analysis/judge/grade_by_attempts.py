@@ -369,7 +369,8 @@ def signs_of(case: Case, summary: Summary, controls: Controls) -> dict[Sign, Out
     if outcome.layer in summary.measurement.not_observed:
         # A refusal by the proxy's own rules is not the ICMP error it is otherwise.
         paths = tuple(path for path in paths if path.failure != Failure.PERMISSION_DENIED)
-    return failed_at(without_silent_ipv6(paths, outcome.depth), outcome.depth)
+    counted = without_silent_ipv6(summary, paths, outcome.depth, families_of(case))
+    return failed_at(counted, max((path.depth for path in counted if path.sub_method), default=0))
 
 
 def _denied(case: Case, summary: Summary, controls: Controls) -> dict[Sign, Outcome]:

@@ -456,7 +456,7 @@ def _other_name_answers(clues: _Clues, word: str) -> set[str]:
     """Addresses where our name was cut off and an innocuous name got an answer in TLS."""
     return {
         o.address
-        for o in _innocuous(clues, word)
+        for o in _innocuous(clues, word, Reason.INNOCUOUS_SNI)
         if o.failure is None or (o.alert and word != "alert")
     }
 
@@ -482,15 +482,16 @@ def _form_cut_off(clues: _Clues, word: str) -> str:
 def _other_name_fails_too(clues: _Clues, word: str) -> bool:
     """Whether an innocuous name fails in this way where ours does, and is answered nowhere: over
     the other family the line may have a fault of its own."""
-    tried = _innocuous(clues, word)
+    tried = _innocuous(clues, word, Reason.INNOCUOUS_SNI, Reason.FLOW_INNOCUOUS)
     alike = [o for o in tried if sub_method_of(o) == word]
     return bool(alike) and all(o in alike or (o.failure and not o.alert) for o in tried)
 
 
-def _innocuous(clues: _Clues, word: str) -> list[TlsObservation]:
+def _innocuous(clues: _Clues, word: str, *reasons: Reason) -> list[TlsObservation]:
+    """Handshakes with an innocuous name, made for these reasons, where ours failed in this way."""
     tried = [o for summary in clues.summaries for o in summary.last_hop.tls]
     failed = {o.address for o in tried if sub_method_of(o) == word}
-    return [o for o in clues.tls if o.reason == Reason.INNOCUOUS_SNI and o.address in failed]
+    return [o for o in clues.tls if o.reason in reasons and o.address in failed]
 
 
 def _name_fails_too(clues: _Clues, word: str) -> bool:

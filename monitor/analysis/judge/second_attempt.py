@@ -13,6 +13,7 @@ from monitor.analysis.judge.controls import misled, reached_at
 from monitor.analysis.judge.counted_flows import CUT_OFF
 from monitor.analysis.judge.grade_by_sign import AGREEING_ATTEMPTS, WEIGHTS, Weight
 from monitor.analysis.judge.hello_forms import other_hello_failed
+from monitor.analysis.judge.one_family import ipv4_untried
 from monitor.analysis.judge.quic_blocked import quic_failed
 from monitor.analysis.judge.server_errors import errs
 from monitor.analysis.measurement_summary import (
@@ -184,11 +185,11 @@ def attempts_agree(attempts: tuple[Measurement, ...], families: tuple[str, ...])
     an overloaded server does.
 
     Another attempt would add nothing. Timeouts never agree: each further one makes loss a worse
-    explanation. Nor does an attempt that went on before all addresses came: it tells nothing of a
-    family.
+    explanation. Nor does an attempt that went on before all addresses came, or without those that
+    never did: it tells nothing of a family.
     """
     last = _came_to(attempts[-1], families)
-    if last is None or came_late(attempts[-1]):
+    if last is None or came_late(attempts[-1]) or ipv4_untried(summarise(attempts[-1])):
         return False
     weight = WEIGHTS.get((last.layer, last.sub_method), Weight.REPEAT)
     needed = AGREEING_ATTEMPTS.get(weight, 2)
@@ -202,9 +203,11 @@ def attempts_agree(attempts: tuple[Measurement, ...], families: tuple[str, ...])
 
 
 def deepest(attempts: Sequence[Measurement], families: tuple[str, ...]) -> Measurement:
-    """The attempt to ask further about: the last of those that failed furthest on. A censor that
-    cut off a handshake may answer for the address, or silence it, for minutes."""
+    """The attempt to ask further about: the last of those that failed furthest on, if possible
+    after they tried every family. A censor that cut off a handshake may answer for the address, or
+    silence it, for minutes."""
     failed = [one for one in attempts if suspicious(one, families)] or attempts
+    failed = [one for one in failed if not (one.reached and came_late(one))] or failed
     depths = [outcome.depth if (outcome := decisive(one, families)) else 0 for one in failed]
     return next(
         one

@@ -231,6 +231,8 @@ def test_silence_at_an_address_may_be_a_lack_of_large_packets() -> None:
     assert found == ("tls.large_packets", Evidence.NONE)
     found = read(*cut(SILENCE), follow_ups=(innocuous(), again(SILENCE), small()))
     assert found == ("tls.timeout", Evidence.CONCLUSIVE)
+    counted = follow_up(Reason.FLOW_INNOCUOUS, tcp(), *[tls(SILENCE, server_name=INNOCUOUS)] * 2)
+    assert read(*cut(SILENCE), follow_ups=(counted,)) == ("tls.address", Evidence.WEAK)
 
 
 def test_a_line_that_resets_one_family_hides_no_lack_of_large_packets_over_the_other() -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from monitor.analysis.verdict import Evidence
 from probes.measure.follow_up_reasons import Reason
-from probes.measurement import AnyObservation, Measurement
+from probes.measurement import LATE_ANSWER, AnyObservation, Measurement
 from tests.worlds.build import V4, V4_OTHER, V6, control, dns, follow_up, health, http, tcp, tls
 from tests.worlds.judge_cases import failing
 from tests.worlds.judged import judge
@@ -62,6 +62,26 @@ def test_a_dead_cache_over_ipv4_makes_no_block_of_silent_ipv6(over_ipv6: str) ->
 def test_a_lossy_path_over_ipv4_makes_no_block_of_unreachable_ipv6() -> None:
     """What loses packets explains silence, and nothing else needs to be explained."""
     assert read(SILENCE, UNREACHABLE, lossy_path=True) == ("path.lossy", Evidence.NONE)
+
+
+LATE, LOST = msgspec.structs.replace(dns(), reason=LATE_ANSWER), dns(SILENCE)
+
+
+@pytest.mark.parametrize(
+    ("missed", "verdict"),
+    [(LATE, ("look.unexplained", Evidence.NONE)), (LOST, ("dns.timeout", Evidence.WEAK))],
+    ids=["late", "lost"],
+)
+def test_ipv4_that_was_not_tried_makes_no_block_of_unreachable_ipv6(
+    missed: AnyObservation, verdict: tuple[str, Evidence]
+) -> None:
+    """The resolver's answer came too late, or got lost in every attempt: that alone is left."""
+    over_ipv6 = (dns(rtype="AAAA", addresses=(V6,)), tcp(UNREACHABLE, address=V6))
+    case = failing(missed, *over_ipv6, controls=ALIVE, cut_off=frozenset({V6}))
+    found = judge(msgspec.structs.replace(case, health=health(families=("ipv4", "ipv6"))))
+    assert (found.rule_id, found.evidence) == verdict
+    alone = judge(msgspec.structs.replace(case, health=health(families=("ipv6",))))
+    assert (alone.rule_id, alone.evidence) == ("tcp.unreachable", Evidence.CONCLUSIVE)
 
 
 def test_what_acts_over_ipv4_is_told_whatever_ipv6_does() -> None:

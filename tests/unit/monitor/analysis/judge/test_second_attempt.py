@@ -6,6 +6,7 @@ import pytest
 from monitor.analysis.judge.second_attempt import (
     attempts_agree,
     cut_off_at_times,
+    deepest,
     one_more_pays,
     perhaps_by_chance,
     retry_may_tell,
@@ -62,6 +63,25 @@ def test_an_attempt_that_missed_a_family_never_agrees() -> None:
         True,
         False,
     ]
+
+
+def test_an_attempt_without_ipv4_addresses_never_agrees() -> None:
+    """The answer that had them got lost. A denial would be an answer."""
+    v6 = (dns(rtype="AAAA", addresses=(V6,)), tcp("host_unreachable", address=V6))
+    lost = look(dns("generic_timeout_error"), *v6)
+    assert not attempts_agree((lost,) * 4, BOTH)
+    assert attempts_agree((look(dns("dns_nxdomain_error"), *v6),) * 2, BOTH)
+
+
+def test_further_questions_are_about_an_attempt_that_tried_what_failed() -> None:
+    """One that got addresses of a family too late has no address at which to ask."""
+    v6 = (dns(rtype="AAAA", addresses=(V6,)), tcp(address=V6), tls(address=V6), http(address=V6))
+    silent = look(dns(), tcp(), tls("generic_timeout_error"), *v6, reached=True)
+    late = look(msgspec.structs.replace(dns(), reason=LATE_ANSWER), *v6, reached=True)
+    refused = look(dns(), tcp("connection_refused"))
+    assert deepest((silent, late, refused), BOTH) is silent
+    assert deepest((late, refused), BOTH) is refused
+    assert deepest((late,), BOTH) is late
 
 
 def test_a_silent_address_is_tried_again_unless_it_is_dead_for_the_control_too() -> None:
