@@ -42,7 +42,8 @@ class Relay:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            with contextlib.suppress(OSError):
+            # Python 3.11 complains of a connection that is cancelled when the worker ends.
+            with contextlib.suppress(OSError, asyncio.CancelledError):
                 await self._relay(reader, writer)
         finally:
             writer.close()

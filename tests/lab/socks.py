@@ -81,7 +81,8 @@ class Control:
         self._live.add(writer)
         try:
             await self._converse(reader, writer)
-        except (OSError, asyncio.IncompleteReadError, ValueError):
+        except (OSError, asyncio.IncompleteReadError, ValueError, asyncio.CancelledError):
+            # Python 3.11 complains of a connection that is cancelled when the worker ends.
             pass
         finally:
             self._live.discard(writer)
