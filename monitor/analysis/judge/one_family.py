@@ -1,10 +1,10 @@
 """What one address family shows by itself.
 
 Applications use IPv4 within a fraction of a second where IPv6 is silent, and broken ways to single
-platforms over IPv6 last for weeks. So where IPv4 works, addresses that make
-no connection are judged by IPv4 alone: an ordinary fault over IPv4 does not make a block of what is
-silent over IPv6. Nor does an answer with IPv4 addresses that came too late, or got lost: then IPv4
-was not tried. Where a handshake falls silent, other names tell whether ours is dropped.
+platforms over IPv6 last for weeks. So where IPv4 works, addresses that make no connection are
+judged by IPv4 alone: an ordinary fault over IPv4 does not make a block of what is silent over IPv6.
+Nor does an answer with IPv4 addresses that came too late, or got lost: then IPv4 was not tried.
+Where a handshake falls silent, other names tell whether ours is dropped.
 """
 
 from collections.abc import Sequence
