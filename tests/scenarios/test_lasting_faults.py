@@ -110,7 +110,13 @@ FAULTS = {
         apply=_lossy_path,
         states=frozenset({"ok", "insufficient"}),
         rules=frozenset(
-            {"path.lossy", "partial.any_name", "endpoint.reached_on_retry", "family.ipv6_dead"}
+            {
+                "path.lossy",
+                "partial.any_name",
+                "endpoint.reached_on_retry",
+                "family.hidden",
+                "family.ipv6_dead",
+            }
         ),
     ),
     # Two at once, of which one hides what would show the other.

@@ -256,8 +256,8 @@ def is_no_stronger_without_udp(case: Case) -> None:
 # -- follow-ups ----------------------------------------------------------------------------------
 
 
-_WITHOUT_CONTROL = ("part.no_control", "part.control_failed")
-"""Rules for a part that fails and cannot be compared, which QUIC in a follow-up may be."""
+_OF_A_PART = ("part.no_control", "part.control_failed", "family.hidden")
+"""Rules for a part that fails, which QUIC or another address in a follow-up may be."""
 
 
 def is_no_stronger_with_fewer_follow_ups(case: Case, seed: int) -> None:
@@ -279,7 +279,7 @@ def is_no_stronger_with_fewer_follow_ups(case: Case, seed: int) -> None:
     # that were not followed up. A silent address may have died, unless a follow-up shows it alive.
     # On a slow line nothing but an answer to another name shows that silence is no queue.
     elsewhere = before.spares_browsers or before.share is not None or _only_we_reached(case)
-    elsewhere = elsewhere or case.slow_line or before.rule_id in _WITHOUT_CONTROL
+    elsewhere = elsewhere or case.slow_line or before.rule_id in _OF_A_PART
     unasked = case.explained or case.cut_share or after.rule_id == "dns.dead_address"
     assert after.state is before.state or elsewhere or unasked
 

@@ -17,11 +17,13 @@ from monitor.analysis.judge.grade_by_attempts import (
     failed_at,
     strongest,
 )
-from monitor.analysis.judge.grade_by_follow_ups import honest_over, reread
+from monitor.analysis.judge.grade_by_follow_ups import AGREEING, honest_over, reread
 from monitor.analysis.judge.grade_by_sign import Sign, capped, signs
 from monitor.analysis.judge.interception import intercepted
 from monitor.analysis.judge.one_family import RTYPES, SILENT, over
+from monitor.analysis.judge.slow_line import NAMED
 from monitor.analysis.measurement_summary import (
+    TIMEOUT,
     Outcome,
     Summary,
     came_late,
@@ -32,9 +34,10 @@ from monitor.analysis.measurement_summary import (
     reached_over,
     works,
 )
-from monitor.analysis.verdict import EVIDENCE_ORDER, Evidence
+from monitor.analysis.verdict import EVIDENCE_ORDER, Evidence, VantageState
 from probes.catalog.endpoint_kinds import EndpointKind
-from probes.measurement import Layer
+from probes.measure.follow_up_reasons import Reason
+from probes.measurement import AppObservation, Layer, TcpObservation, TlsObservation, family_of
 
 _RESOLVERS: frozenset[Sign] = frozenset(signs("dns.refused dns.servfail dns.no_answer dns.timeout"))
 """Never more than weak for one family: resolvers fail on one record type."""
@@ -103,6 +106,40 @@ def family_cannot_be_compared(case: Case, attempts: Sequence[Summary]) -> bool:
         for summary, outcome in _failed_over(attempts, family)
         for sign in _signs(summary, outcome)
     )
+
+
+def ipv4_hidden(case: Case, attempts: Sequence[Summary]) -> bool:
+    """Whether IPv4 failed in every attempt though it works here otherwise, and an ordinary fault
+    explains that which would hide a block: packets that get lost, a slow line, or addresses of our
+    resolver that are dead where those of others fail, too.
+
+    Not where a follow-up got through over IPv4. Controls have no say: without them it is no less
+    hidden.
+    """
+    if case.health.state not in ABLE or "ipv4" not in case.health.families:
+        return False
+    failed = _failed_over(attempts, "ipv4")
+    if len(failed) < AGREEING or any(intercepted(case, one) for one in attempts):
+        return False
+    asked = [
+        o
+        for follow_up in case.follow_ups
+        for o in follow_up.observations
+        if isinstance(o, TcpObservation | TlsObservation | AppObservation)
+        and family_of(o.address) == "ipv4"
+    ]
+    elsewhere = [o for o in asked if o.reason == Reason.HONEST_ADDRESS]
+    answers = (*elsewhere, *(o for o in asked if o.reason in NAMED))
+    if any(o.failure is None for o in answers if not isinstance(o, TcpObservation)):
+        return False
+    return bool(elsewhere) or any(
+        _line_explains(case, sign) for one, outcome in failed for sign in _signs(one, outcome)
+    )
+
+
+def _line_explains(case: Case, sign: Sign) -> bool:
+    lossy = case.health.state is VantageState.LOSSY
+    return case.excuses(sign) or (lossy and sign[1] == TIMEOUT)
 
 
 def _failed_over(every: Sequence[Summary], family: str) -> list[tuple[Summary, Outcome]]:

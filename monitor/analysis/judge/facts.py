@@ -8,6 +8,7 @@ from monitor.analysis.judge.address_family import (
     family_cannot_be_compared,
     family_finding,
     forged_over_each,
+    ipv4_hidden,
 )
 from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.cleartext_pages import Likeness, cleartext_page
@@ -61,6 +62,9 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """None when no attempt failed."""
     family_finding: Finding | None
     """Set when the endpoint answers, but never over one family that works otherwise."""
+    ipv4_hidden: bool
+    """The endpoint answers, but never over IPv4, and an ordinary fault explains that which would
+    hide a block."""
     some_finding: Finding | None
     """Set when the endpoint answers, but not every connection to it, or not at every address."""
     flows: bool
@@ -138,6 +142,7 @@ def examine(case: Case) -> Facts:
         controls=controls,
         finding=finding,
         family_finding=of_family,
+        ipv4_hidden=answered and ipv4_hidden(case, made),
         some_finding=flows or addresses,
         flows=flows is not None,
         any_name=any_name,

@@ -27,7 +27,7 @@ slow itself, and on a line that loses packets two of twenty come late by chance.
 
 IN_VAIN = 3
 """Handshakes with the platform's name at one address, in follow-ups, that must have been silent."""
-_NAMED = frozenset(
+NAMED = frozenset(
     {
         Reason.NAME_AGAIN,
         Reason.ADDRESS_AGAIN,
@@ -70,7 +70,7 @@ def silent_to_one_name(endpoint: str, follow_ups: Iterable[Measurement]) -> bool
         if isinstance(one, TlsObservation)
     ]
     for address in {one.address for one in made if _swift(one)}:
-        named = [one.failure for one in made if one.address == address and one.reason in _NAMED]
+        named = [one.failure for one in made if one.address == address and one.reason in NAMED]
         if len(named) >= IN_VAIN and all(failure in TIMEOUTS for failure in named):
             return True
     return False

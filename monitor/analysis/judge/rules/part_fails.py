@@ -176,6 +176,14 @@ PART_FAILS: tuple[Rule, ...] = (
         " speak it.",
         matches=lambda facts: facts.quic_fails_everywhere,
     ),
+    Rule(
+        id="family.hidden",
+        meaning="It answers over IPv6. Over IPv4, which works here otherwise, it never did. Lost"
+        " packets, a slow line or dead addresses of the resolver explain that, and would hide a"
+        " block.",
+        wrong_when="Nothing but that fault is wrong; applications then use IPv6.",
+        matches=lambda facts: facts.ipv4_hidden,
+    ),
     _not_compared(
         "part.no_control",
         "no control vantage tested it",

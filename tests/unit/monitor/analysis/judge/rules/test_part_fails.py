@@ -50,6 +50,11 @@ from tests.worlds.judge_cases import (
 )
 from tests.worlds.judged import judge
 
+SILENT = {
+    "ipv4": (tcp("generic_timeout_error"),),
+    "ipv6": (tcp("generic_timeout_error", address=V6),),
+}
+
 
 def test_silence_over_quic_is_gated_by_loss() -> None:
     """One lost datagram accuses nobody; silence that loss does not explain grows with looks."""
@@ -401,13 +406,76 @@ def test_dead_ipv6_beside_good_ipv4_blocks_nobody(
     assert verdict.failures == failures
 
 
-@pytest.mark.parametrize("family", ["ipv4", "ipv6"])
-def test_a_lossy_path_blocks_no_family(family: str) -> None:
-    """What one family came to on such a path is luck."""
-    address, well = (V6, WELL) if family == "ipv6" else (V4, V6_WELL)
-    looks = repeated(*well, tcp("generic_timeout_error", address=address), times=4, reached=True)
-    seen = case(*looks, field=health(families=BOTH), controls=CONTROL_BOTH, lossy_path=True)
-    assert judge(seen).rule_id == "endpoint.reached"
+@pytest.mark.parametrize(
+    ("family", "rule_id"), [("ipv4", "family.hidden"), ("ipv6", "endpoint.reached")]
+)
+def test_a_lossy_path_blocks_no_family(family: str, rule_id: str) -> None:
+    """What one family came to on such a path is luck. Silence over IPv4 may be a block besides."""
+    seen = _not_over(family, *SILENT[family], controls=CONTROL_BOTH, lossy_path=True)
+    assert judge(seen).rule_id == rule_id
+
+
+def _over_ipv6(*seen: AnyObservation) -> Case:
+    """Two attempts that our resolver led to a dead address over IPv4, and follow-ups that saw
+    `seen`. The control has other addresses, and that one is silent to it as well."""
+    dead = tcp("generic_timeout_error", address=V4_OTHER)
+    looks = repeated(*V6_WELL, dns(addresses=(V4_OTHER,)), dead, times=2, reached=True)
+    same = msgspec.structs.replace(dead, reason=Reason.SAME_ADDRESS)
+    controls = (control(*WELL, *V6_WELL, same),)
+    asked = tuple(follow_up(one.reason, one, at=50.0 + i) for i, one in enumerate(seen))
+    return case(*looks, field=health(families=BOTH), controls=controls, follow_ups=asked)
+
+
+def _at_honest_address(*seen: AnyObservation) -> list[AnyObservation]:
+    return [msgspec.structs.replace(one, reason=Reason.HONEST_ADDRESS) for one in seen]
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        (tcp("generic_timeout_error"),),
+        (tcp(), tls("connection_reset")),
+        (tcp(), tls("generic_timeout_error")),
+        (tcp(), tls("connection_reset"), tcp(address=V6), tls(address=V6)),
+    ],
+    ids=["silent", "cut off", "handshake silent", "over IPv6 alone"],
+)
+def test_a_dead_cache_over_ipv4_hides_no_block(seen: tuple[AnyObservation, ...]) -> None:
+    """IPv6 works, and our resolver's IPv4 address is dead; but so are those that others give."""
+    verdict = judge(_over_ipv6(*_at_honest_address(*seen)))
+    assert (verdict.state, verdict.rule_id) == (State.INSUFFICIENT, "family.hidden")
+
+
+def test_a_dead_cache_over_ipv4_alone_is_ok() -> None:
+    """Where others' addresses work, and where nobody asked."""
+    for seen in (_over_ipv6(*_at_honest_address(tcp(), tls())), _over_ipv6()):
+        assert judge(seen).state is State.OK
+
+
+@pytest.mark.parametrize("reason", [Reason.SMALL_SEGMENTS, Reason.PATIENCE, Reason.HONEST_ADDRESS])
+def test_ipv4_that_got_through_once_is_no_hidden_block(reason: Reason) -> None:
+    """Small segments, or more time, showed that nobody drops the name."""
+    looks = repeated(*V6_WELL, tcp(), tls("generic_timeout_error"), times=2, reached=True)
+    for failure, hidden in ((None, False), ("generic_timeout_error", True)):
+        seen = case(
+            *looks,
+            field=health(families=BOTH),
+            controls=CONTROL_BOTH,
+            lossy_path=True,
+            follow_ups=(follow_up(reason, tcp(), tls(failure)),),
+        )
+        assert (judge(seen).rule_id == "family.hidden") is hidden
+
+
+@pytest.mark.parametrize("state", [VantageState.LOSSY, VantageState.OK])
+def test_ipv4_on_a_line_that_loses_packets(state: VantageState) -> None:
+    """There a block of IPv4 by silence can't be told from loss; refusals are not lost packets."""
+    silent = _not_over("ipv4", *SILENT["ipv4"], controls=CONTROL_BOTH)
+    refused = _not_over("ipv4", tcp("connection_refused"), controls=CONTROL_BOTH)
+    lossy = health(state, families=BOTH)
+    rules = [judge(msgspec.structs.replace(one, health=lossy)).rule_id for one in (silent, refused)]
+    assert (rules[0] == "family.hidden") is (state is VantageState.LOSSY)
+    assert rules[1] == "family.tcp"
 
 
 @pytest.mark.parametrize("forged", [True, False])

@@ -94,6 +94,12 @@ def dual(*observations: AnyObservation, **kwargs: object) -> Case:
     return case(*looks, field=health(families=BOTH), **kwargs)  # type: ignore[arg-type]
 
 
+def silent_over_ipv4(**kwargs: object) -> Case:
+    """Reached over IPv6 alone from a vantage with both families."""
+    looks = repeated(*V6_WELL, tcp("generic_timeout_error"), times=2, reached=True)
+    return case(*looks, field=health(families=BOTH), controls=CONTROL_BOTH, **kwargs)  # type: ignore[arg-type]
+
+
 def unwell(state: VantageState, rule_id: str = "", *, times: int = 2) -> Case:
     """X resets, as seen from a vantage in this state."""
     return case(*repeated(*RESET, times=times), field=health(state, rule_id=rule_id))
@@ -204,6 +210,10 @@ EXAMPLES: dict[str, tuple[Case, Case]] = {
     "family.ipv6_dead": (
         dual(V6_DNS, *V6_SILENT),
         dual(V6_DNS, *V6_SILENT, controls=(control(*WELL),)),
+    ),
+    "family.hidden": (
+        silent_over_ipv4(lossy_path=True),
+        silent_over_ipv4(),
     ),
     "family.unsettled": (
         dual(V6_DNS, tcp("connection_refused", address=V6), trust=AGENTS),
