@@ -4,8 +4,9 @@ A failure that two attempts share may have an innocent cause: a faulty server ne
 route, a resolver with an old answer. Each follow-up varies one thing and keeps the rest:
 
 * *Another name at the same address.* When it gets an answer in TLS, and our name, tried once more
-  after it, is cut off again, the server is there and the name is blocked. When the other name fails
-  as well, the address is blocked or broken: the rule becomes tls.address at the same grade.
+  after it, is cut off again, the server is there and the name is blocked. Where ours got through
+  after silence, packets may have been lost, and silence is weak. When the other name fails as
+  well, the address is blocked or broken: the rule becomes tls.address at the same grade.
 * *The same name at an unrelated address.* When it fails in the same way, the name is blocked. Only
   resets and timeouts count: some servers answer a foreign name with an alert or hang up.
 * *The same name in another form of greeting.* When that works and the usual one fails again, where
@@ -256,6 +257,8 @@ def _reread(
         return _conclusive(sign, evidence, agreeing)
     if layer is Layer.TLS and word in _HELLO and _other_name_fails_too(clues, word):
         return _of_address(clues, word, unsure, agreeing)
+    if layer is Layer.TLS and silent and _got_through(clues):
+        return Reading(sign=sign, evidence=capped(evidence, Evidence.WEAK))
     return Reading(sign=sign, evidence=unsure)
 
 
@@ -463,9 +466,24 @@ def _other_name_answers(clues: _Clues, word: str) -> set[str]:
 
 def _fails_again(clues: _Clues) -> set[str]:
     """Addresses where our name was cut off again after the innocuous one."""
-    again = [o for o in clues.tls if o.reason in (Reason.NAME_AGAIN, Reason.FLOW_NAME)]
-    worked = {o.address for o in again if o.failure is None}
-    return {o.address for o in again if sub_method_of(o) in _HELLO} - worked
+    again = {o.address for o in _said_again(clues) if sub_method_of(o) in _HELLO}
+    return again - _works_again(clues)
+
+
+def _got_through(clues: _Clues) -> bool:
+    """Whether our name got through where it had fallen silent, which lost packets explain. That a
+    share of connections is dropped, those that are counted show (partial.flows)."""
+    tried = [o for summary in clues.summaries for o in summary.last_hop.tls]
+    silent = {o.address for o in tried if sub_method_of(o) == TIMEOUT}
+    return bool(_works_again(clues) & silent)
+
+
+def _works_again(clues: _Clues) -> set[str]:
+    return {o.address for o in _said_again(clues) if o.failure is None}
+
+
+def _said_again(clues: _Clues) -> list[TlsObservation]:
+    return [o for o in clues.tls if o.reason in (Reason.NAME_AGAIN, Reason.FLOW_NAME)]
 
 
 def _form_cut_off(clues: _Clues, word: str) -> str:

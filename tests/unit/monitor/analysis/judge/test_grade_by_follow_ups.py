@@ -8,6 +8,7 @@ import pytest
 from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.grade_by_follow_ups import LATE_RULE, SLOW
 from monitor.analysis.verdict import Evidence, State, VantageState
+from probes.measure.flow_counts import FLOWS
 from probes.measure.follow_up import ADVERTISERS
 from probes.measure.follow_up_reasons import Reason
 from probes.measurement import (
@@ -33,6 +34,7 @@ from tests.worlds.build import (
     tcp,
     tls,
 )
+from tests.worlds.judge_cases import flows
 from tests.worlds.judged import judge
 
 HERE, THERE, REFERENCE = V4, V4_OTHER, "198.51.100.80"
@@ -194,7 +196,7 @@ def test_only_this_name_is_cut_off(failure: str, rule_id: str) -> None:
 @pytest.mark.parametrize(("failure", "rule_id"), CUTS)
 def test_what_was_wrong_may_be_over(failure: str, rule_id: str) -> None:
     """An innocuous name that is answered tells nothing where ours is answered again as well, or
-    was not said again, or elsewhere."""
+    was not said again, or elsewhere. Lost packets explain silence before an answer, not a reset."""
     seen = cut(failure, alert=True)
     for follow_ups in (
         (innocuous(), again(None)),
@@ -202,7 +204,18 @@ def test_what_was_wrong_may_be_over(failure: str, rule_id: str) -> None:
         (again(failure),),
         (innocuous(), again(failure, address=THERE)),
     ):
-        assert read(*seen, follow_ups=follow_ups) == (rule_id, Evidence.STRONG)
+        lost = failure == SILENCE and follow_ups[-1] == again(None)
+        grade = Evidence.WEAK if lost else Evidence.STRONG
+        assert read(*seen, follow_ups=follow_ups) == (rule_id, grade)
+
+
+def test_connections_counted_show_a_share_of_drops_that_one_alone_does_not() -> None:
+    """Our name got through once, and then with 4 of 40 connections, where another always did."""
+    more = (innocuous(), again(None))
+    assert read(*cut(SILENCE), follow_ups=more) == ("tls.timeout", Evidence.WEAK)
+    ours = flows(Reason.FLOW_NAME, FLOWS, FLOWS - 4, SILENCE)
+    counted = look(*ours, *flows(Reason.FLOW_INNOCUOUS, FLOWS, 0, SILENCE), at=60)
+    assert read(*cut(SILENCE), follow_ups=(*more, counted)) == ("partial.flows", Evidence.STRONG)
 
 
 @pytest.mark.parametrize(("failure", "rule_id"), CUTS)
