@@ -25,6 +25,7 @@ async def greet_otherwise(
     record: UnscrubbedRecord, connections: Connections, host: str, *, verify: bool
 ) -> None:
     """Greet `host` again where a handshake with it worked."""
+    await connections.settle()  # else a family that fails meanwhile would get the reason, too
     name = host.rstrip(".")
     usual = [
         o

@@ -29,16 +29,24 @@ from probes.vantage import Egress, EgressKind, VantagePoint
 
 LOOP = VirtualClockLoop
 RESOLVER, SITE, PROXY = "192.0.2.53", "203.0.113.10", "192.0.2.1"
-SETTINGS = ProbeSettings(innocuous="innocuous.example", bogon_allow=("203.0.113.0/24",))
+SITE_V6 = "2001:db8:113::10"
+SETTINGS = ProbeSettings(
+    innocuous="innocuous.example", bogon_allow=("203.0.113.0/24", "2001:db8:113::/48")
+)
 SOCKS = (b"\x05\x00", b"\x05\x00\x00\x01" + bytes(6))
 
 
 async def measured(
-    peer: Peer, *, egress: Egress | None = None, segments: list[int] | None = None
+    peer: Peer,
+    *over_ipv6: Peer,
+    egress: Egress | None = None,
+    segments: list[int] | None = None,
 ) -> Measurement:
     """x.com, greeted again as it allows, at a site like this; nothing is left open. `segments` gets
     what each connection to it asked for."""
-    network = ScriptedNetwork(families=("ipv4",))
+    network = ScriptedNetwork(families=("ipv4", "ipv6") if over_ipv6 else ("ipv4",))
+    network.resolver(RESOLVER).answers("x.com", "AAAA", DnsReply(addresses=(SITE_V6,)))
+    network.peer(SITE_V6, 443, *over_ipv6 or (Peer(),))
     if segments is not None:
         network.segments[SITE, 443] = segments
     network.resolver(RESOLVER).answers("x.com", "A", DnsReply(addresses=(SITE,)))
@@ -93,6 +101,15 @@ async def test_where_it_is_cut_off_an_innocuous_name_tells_whether_the_server_ta
         (Reason.OTHER_HELLO_INNOCUOUS, "innocuous.example", Hello.SHORT, None),
     ]
     assert measurement.reached
+
+
+async def test_a_family_that_fails_meanwhile_is_told_by_the_measurement_itself() -> None:
+    """On a lossy line the other greeting may take longer than a dropped connection."""
+    slow = Peer(connect_delay=SETTINGS.tcp_timeout - 0.1)
+    measurement = await measured(Peer(connect=HANG), Peer(), slow)
+    (silent,) = (o for o in measurement.of(Layer.TCP) if o.failure)
+    assert (silent.reason, silent.failure) == ("", "generic_timeout_error")
+    assert [reason for reason, *_ in greetings(measurement)] == ["", Reason.OTHER_HELLO]
 
 
 async def test_nothing_is_greeted_again_where_the_usual_form_failed() -> None:
