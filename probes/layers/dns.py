@@ -2,7 +2,8 @@
 
 The first replies are used at once, and the socket stays open while the measurement goes on: a
 second, honest answer reveals an injected first one. A record type without an answer delays the
-measurement only briefly. Its answer, or its silence, is recorded all the same.
+measurement only briefly. Its answer, or its silence, is recorded all the same, and where nothing is
+connected by then its addresses are tried.
 """
 
 import asyncio
@@ -116,6 +117,7 @@ class DnsLookup:
         self._started = self._loop.time()
         self._first_reply_at: float | None = None
         self._resolved = False
+        self._taken = False
 
     def start(self) -> None:
         """Send the first queries. Failures appear in the observations."""
@@ -203,6 +205,23 @@ class DnsLookup:
         return found
 
     @property
+    def passed_over(self) -> bool:
+        """Whether `replies` went on without the answer to a question."""
+        return any(question.late is not None for question in self._questions)
+
+    async def late(self) -> None:
+        """Wait for the answers that `replies` went on without, or for their timeout."""
+        waiting = [question.late for question in self._questions if question.late is not None]
+        if waiting:
+            await asyncio.wait(waiting)  # never cancels them: `finish` waits for them, too
+
+    def take_late(self) -> tuple[str, ...]:
+        """The addresses in those answers, to be tried: so they count as if they came in time."""
+        self._taken = True
+        late = (q for q in self._questions if q.late is not None and q.error is None)
+        return tuple(address for question in late for address in question.addresses)
+
+    @property
     def answered(self) -> bool:
         """True when any reply came at all."""
         return self._first_reply_at is not None
@@ -228,9 +247,7 @@ class DnsLookup:
     async def finish(self) -> tuple[DnsObservation, ...]:
         """Listen until the window ends, close, and return the observations."""
         try:
-            for question in self._questions:
-                if question.late is not None:
-                    await question.late
+            await self.late()
             if self._first_reply_at is not None:
                 rest = self._first_reply_at + self._window - self._loop.time()
                 if rest > 0:
@@ -247,6 +264,9 @@ class DnsLookup:
             self._grace.cancel()
         if self._socket is not None:
             self._socket.close()
+
+    def _not_tried(self, question: _Question) -> bool:
+        return question.late is not None and bool(question.answers) and not self._taken
 
     def _observation(self, question: _Question) -> DnsObservation:
         first = question.answers[0] if question.answers else None
@@ -266,7 +286,7 @@ class DnsLookup:
             start=self._started - self._origin,
             duration=ended - self._started,
             failure=failure,
-            reason=LATE_ANSWER if question.late is not None and question.answers else "",
+            reason=LATE_ANSWER if self._not_tried(question) else "",
             name=self._name,
             rtype=question.rtype,
             resolver=self._resolver.label,

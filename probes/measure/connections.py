@@ -1,7 +1,8 @@
 """The TCP and TLS connections of one measurement: every address, both families in parallel."""
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -29,6 +30,9 @@ class Opened(msgspec.Struct, kw_only=True):
     stream: Stream
     address: str
     """Empty when a proxy resolves the name."""
+
+
+_Opening = Coroutine[Any, Any, Opened | None]
 
 
 class Connections:
@@ -68,16 +72,19 @@ class Connections:
         by_family = await self.by_family(host)
         # The final dot of an absolute name exists in DNS only: certificates do not have it.
         name = host.rstrip(".") if tls else ""
-        if len(by_family) == 1:
-            return await self._open_family(by_family[0], port, name, verify)
-        return await self._first_family(
-            [self._open_family(addresses, port, name, verify) for addresses in by_family]
-        )
+        open_family = partial(self._open_family, port=port, server_name=name, verify=verify)
+        late = self._resolution.late(host)
+        if len(by_family) == 1 and late is None:
+            return await open_family(by_family[0])
+        return await self._first_family(open_family, by_family, host, late)
 
     async def by_family(self, host: str) -> list[list[str]]:
         """The addresses to dial for `host`, one list for each family."""
+        return self._grouped(await self._resolution.addresses(host))
+
+    def _grouped(self, found: Iterable[str]) -> list[list[str]]:
         by_family: dict[str, list[str]] = {}
-        for address in await self._resolution.addresses(host):
+        for address in found:
             by_family.setdefault(family_of(address), []).append(address)
         most = self._record.settings.max_addresses
         families = [one for one in self._context.network.families() if one in by_family]
@@ -87,17 +94,27 @@ class Connections:
                 families = [self._reduction.family]
         return [by_family[family][:most] for family in families]
 
+    def _start(self, opening: _Opening) -> asyncio.Task[Opened | None]:
+        task = asyncio.create_task(opening)
+        self._families.add(task)
+        return task
+
     async def _first_family(
-        self, families: Sequence[Coroutine[Any, Any, Opened | None]]
+        self,
+        open_family: Callable[[list[str]], _Opening],
+        by_family: Sequence[list[str]],
+        host: str,
+        late: Coroutine[Any, Any, None] | None,
     ) -> Opened | None:
-        """The connection of the first of `families`, in their order, that has one.
+        """The connection of the first family, in their order, that has one. Addresses that come
+        `late` are dialled as well, as applications do while nothing is connected.
 
         Once one has a connection the others get _GRACE seconds more. After that they go on in the
         background, and `settle` waits for them.
         """
-        tasks = [asyncio.create_task(family) for family in families]
-        self._families.update(tasks)
-        waiting: set[asyncio.Task[Opened | None]] = set(tasks)
+        tasks = [self._start(open_family(addresses)) for addresses in by_family]
+        coming = None if late is None else self._start(late)
+        waiting = {task for task in (*tasks, coming) if task is not None}
         deadline: float | None = None
         while waiting:
             rest = None if deadline is None else max(0.0, deadline - self._loop.time())
@@ -106,8 +123,16 @@ class Connections:
             )
             if not done:
                 break
-            if deadline is None and any(task.result() is not None for task in done):
+            if deadline is not None:
+                continue
+            if any(task.result() is not None for task in done):
                 deadline = self._loop.time() + _GRACE
+                waiting -= {coming}
+            elif coming in done:
+                came = self._grouped(self._resolution.take_late(host))
+                more = [self._start(open_family(addresses)) for addresses in came]
+                tasks += more
+                waiting.update(more)
         finished = (task.result() for task in tasks if task.done())
         return next((opened for opened in finished if opened is not None), None)
 

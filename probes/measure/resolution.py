@@ -4,8 +4,9 @@ A vantage asks the network's resolvers over UDP and listens on for a second answ
 its own through its proxy, or one over HTTPS. A proxy that resolves hides all of that.
 """
 
-from collections.abc import Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from functools import partial
+from typing import Any
 
 import msgspec
 
@@ -33,6 +34,8 @@ class Resolution:
         self._context = record.context
         self._proxy = proxy
         self._lookups: list[tuple[DnsLookup, str]] = []
+        self._of_host: dict[str, DnsLookup] = {}
+        """Those whose addresses are dialled."""
         self._resolved: dict[str, tuple[str, ...]] = {}
 
     async def addresses(self, host: str) -> tuple[str, ...]:
@@ -58,13 +61,28 @@ class Resolution:
                 found = await self._resolve(host)
             self._record.tested.update(found)
             self._resolved[host] = found
+        return self._to_dial(self._resolved[host])
+
+    def _to_dial(self, addresses: Iterable[str]) -> tuple[str, ...]:
         honest = tuple(
             address
-            for address in self._resolved[host]
+            for address in addresses
             if address not in self._context.bogons
             and self._context.may_reach(self._record.endpoint, address)
         )
         return self._context.nat64.dialled(honest)
+
+    def late(self, host: str) -> Coroutine[Any, Any, None] | None:
+        """Waits for the answers that `addresses` went on without; None where there are none."""
+        lookup = self._of_host.get(host)
+        return lookup.late() if lookup is not None and lookup.passed_over else None
+
+    def take_late(self, host: str) -> tuple[str, ...]:
+        """The addresses in those answers, to dial as well."""
+        found = self._of_host[host].take_late()
+        self._record.tested.update(found)
+        self._resolved[host] += found
+        return self._to_dial(found)
 
     async def _resolve(self, host: str) -> tuple[str, ...]:
         resolvers = self._context.resolvers()
@@ -87,6 +105,7 @@ class Resolution:
             replies = await lookup.replies()
             found = tuple(address for addresses in replies.values() for address in addresses)
             if lookup.answered or following is None:
+                self._of_host[host] = lookup
                 break
             # Applications ask the next resolver too. The silence stays on record.
             self._lookups[-1] = (lookup, RESOLVER_FALLBACK)
