@@ -17,7 +17,7 @@ from probes.measurement import DnsObservation, TcpObservation
 from probes.target import Target
 from probes.testing import DnsReply, ScriptedNetwork, VirtualClockLoop
 from probes.vantage import Resolver
-from tests.unit.probes.measure.test_prober import (
+from tests.unit.probes.measure.scripted_prober import (
     RESOLVER,
     SOCKS,
     V4,
