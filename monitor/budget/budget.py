@@ -14,8 +14,9 @@ cycles are spread evenly, whatever they cost. The routine's allotment decides wh
     it holds a whole cycle     → test everything in full, if the day's rest then suffices for a
                                  modest cycle at every interval
     it holds a modest one      → test everything, see `Effort.MODEST`
-    it holds less              → skip the cycle, but not for long: if the whole rest of the day
-                                 suffices, a modest cycle comes all the same
+    it holds less              → skip the cycle, but not for long: if the day's rest suffices
+                                 without what the others are still to be given, a modest cycle
+                                 comes all the same
 
 Suspicion starts the day with a third of its allotment, for a block that begins at midnight, and may
 use what speed left over: where platforms are blocked no speed can be measured. Short tests between
@@ -59,6 +60,9 @@ class Allotment(StrEnum):
     ROUTINE = "looks"
     SPEED = "speed"
     SUSPICION = "suspicion"
+
+
+_OTHERS = (Allotment.SPEED, Allotment.SUSPICION)
 
 
 class Effort(StrEnum):
@@ -153,9 +157,12 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True):
 
     def credit(self, allotment: Allotment, spent: Spent, at: float) -> float:
         """Bytes in an allotment `at` seconds after midnight; negative when it is overdrawn."""
+        return self.share(allotment) - self._to_come(allotment, at) - spent.of(allotment)
+
+    def _to_come(self, allotment: Allotment, at: float) -> float:
+        """Bytes that an allotment is given from `at` seconds after midnight on."""
         start = SUSPICION_HEAD_START if allotment is Allotment.SUSPICION else HEAD_START
-        filled = self.share(allotment) * (at + start) / (DAY + start)
-        return filled - spent.of(allotment)
+        return self.share(allotment) * (DAY - at) / (DAY + start)
 
     def affords(self, allotment: Allotment, cost: int, spent: Spent, at: float) -> bool:
         """Whether the day's bytes allow one more measurement of `cost` bytes for that purpose."""
@@ -172,18 +179,30 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True):
 
     def effort(self, costs: Costs, spent: Spent, at: float, since: float) -> Effort:
         """What a cycle `at` seconds after midnight may do, the last one `since` seconds ago."""
-        credit = min(self.credit(Allotment.ROUTINE, spent, at), self.left(spent))
+        # What a verdict needs is tested though suspicion is overdrawn, so the routine waits for it.
+        overdrawn = min(0.0, sum(self.credit(one, spent, at) for one in _OTHERS))
+        credit = min(self.credit(Allotment.ROUTINE, spent, at) + overdrawn, self.left(spent))
         whole, modest = costs.expected(Effort.WHOLE), costs.expected(Effort.MODEST)
         # One cycle more than there are, or the last one would wait until the allotment is full.
-        to_come = math.ceil((DAY - at) / self.interval) * modest
-        if whole <= credit and whole + to_come <= self.share(Allotment.ROUTINE) - spent.looks:
+        turns = math.ceil((DAY - at) / self.interval) * modest
+        if whole <= credit and whole + turns <= self.share(Allotment.ROUTINE) - spent.looks:
             return Effort.WHOLE
         if modest <= credit:
             return Effort.MODEST
-        left = self.left(spent)
+        left = self.left(spent) - self._others_to_come(spent, at)
         if modest > left:
             return Effort.NONE
         evenly = (DAY - at) * modest / left
         # Cycles come a little early or late: one that is due now must not be skipped for that.
         longest = max(LONGEST_WAIT, 2 * self.interval, evenly) - self.interval / 2
         return Effort.MODEST if since >= longest else Effort.NONE
+
+    def _others_to_come(self, spent: Spent, at: float) -> float:
+        """Bytes that speed and suspicion take until midnight: what they are still given, and as
+        much more as they took beyond it so far, for what a verdict needs is tested all the same.
+
+        A routine that took them by day would have none left at night.
+        """
+        to_come = sum(self._to_come(one, at) for one in _OTHERS)
+        given = sum(map(self.share, _OTHERS)) - to_come
+        return to_come * max(1.0, (spent.speed + spent.suspicion) / given)

@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,9 +24,12 @@ NORMAL = Costs(whole=1_400_000, modest=400_000)
 
 
 def day(
-    budget: Budget, costs: Costs, *, jitter: float = 0.0
+    budget: Budget, costs: Costs, *, jitter: float = 0.0, suspicious: int = 0, needed: int = 0
 ) -> tuple[list[tuple[float, Effort]], Spent]:
-    """The cycles of one day in which each costs what is expected, and what was spent."""
+    """The cycles of one day in which each costs what is expected, and what was spent.
+
+    For suspicion each asks for `suspicious` bytes in twenty parts, and takes `needed` in any case.
+    """
     spent, last, at = NOTHING, -budget.interval, 0.0
     done: list[tuple[float, Effort]] = []
     while at < DAY:
@@ -33,6 +37,10 @@ def day(
         if effort is not Effort.NONE:
             done.append((at, effort))
             spent = spent.plus(Allotment.ROUTINE, costs.expected(effort))
+            spent = spent.plus(Allotment.SUSPICION, min(needed, max(0, round(budget.left(spent)))))
+            for _ in range(20):
+                if budget.affords(Allotment.SUSPICION, suspicious // 20, spent, at):
+                    spent = spent.plus(Allotment.SUSPICION, suspicious // 20)
             last = at
         at += budget.interval + (jitter if len(done) % 2 else -jitter)
     return done, spent
@@ -77,6 +85,20 @@ def test_where_not_even_that_fits_turns_are_left_out_evenly() -> None:
     assert longest_gap(done) <= 960.0
     assert len(done) < 288
     assert spent.total <= BUDGET.limit * 0.97
+
+
+@pytest.mark.parametrize(
+    ("modest", "needed"),
+    [(1_150_000, 0), (1_150_000, 900_000), (1_350_000, 0), (1_350_000, 900_000), (1_600_000, 0)],
+)
+def test_where_all_is_suspicious_the_wait_is_as_short_at_night_as_by_day(
+    modest: int, needed: int
+) -> None:
+    """What suspicion is given at night, or takes beyond that, is not used up by then."""
+    costs = Costs(whole=3_000_000, modest=modest)
+    done, spent = day(BUDGET, costs, suspicious=1_500_000, needed=needed)
+    assert longest_gap(done) <= 900.0
+    assert spent.total <= BUDGET.limit
 
 
 @given(
