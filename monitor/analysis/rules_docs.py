@@ -82,6 +82,9 @@ becomes *conclusive* when at least {AGREEING} tests agree and
 
 - an innocuous name gets an answer at the address where the platform's name is cut off, or the
   platform's name is cut off in the same way at an unrelated address (resets and timeouts only);
+  of silence, where connections to the platform need more tries than others, only if of ten
+  connections or more with each name all with the platform's are cut off, and hardly one of the
+  others;
 - the name fails to resolve, but the platform answers, with a certificate that verifies, at an
   address from another source, and DNS over HTTPS, where nobody on the way can forge an answer, does
   not give the same false one alone; where the resolver reports an error or times out, an open

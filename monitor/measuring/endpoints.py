@@ -301,7 +301,7 @@ class EndpointTests(msgspec.Struct, kw_only=True, eq=False):
                         health = await self.checkups.after(last.ended_at)
                 elif not in_part and needs_comparison(attempts, self.early.families):
                     controls += await self._at_controls(target, last, quic=quic)
-                if where is None and (where := perhaps_by_chance(last, follow_ups)) is not None:
+                if where is None and (where := perhaps_by_chance(attempts, follow_ups)) is not None:
                     follow_ups += await self._count_flows(
                         function, target, where, controls or known
                     )

@@ -260,6 +260,10 @@ _OF_A_PART = ("part.no_control", "part.control_failed", "family.hidden")
 """Rules for a part that fails, which QUIC or another address in a follow-up may be."""
 
 
+_UNASKED = ("dns.dead_address", "partial.any_name")
+"""Rules that follow-ups left out would have refuted: of a count, chance explains what is left."""
+
+
 def is_no_stronger_with_fewer_follow_ups(case: Case, seed: int) -> None:
     """Follow-ups only add to what the looks show, each of them by itself. Those that find an
     ordinary fault, or something else that clears, are kept."""
@@ -277,10 +281,10 @@ def is_no_stronger_with_fewer_follow_ups(case: Case, seed: int) -> None:
     # Over QUIC follow-ups are looks, and a share of connections shows in follow-ups alone, as do
     # IPv4 addresses that every control's proxy hides. What other endpoints showed explains those
     # that were not followed up. A silent address may have died, unless a follow-up shows it alive.
-    # On a slow line nothing but an answer to another name shows that silence is no queue.
+    # On a slow line or a lossy path only answers to another name make silence a sign.
     elsewhere = before.spares_browsers or before.share is not None or _only_we_reached(case)
-    elsewhere = elsewhere or case.slow_line or before.rule_id in _OF_A_PART
-    unasked = case.explained or case.cut_share or after.rule_id == "dns.dead_address"
+    elsewhere = elsewhere or case.slow_line or case.lossy_path or before.rule_id in _OF_A_PART
+    unasked = case.explained or case.cut_share or after.rule_id in _UNASKED
     assert after.state is before.state or elsewhere or unasked
 
 
@@ -368,14 +372,16 @@ def _gives_what_ours_gave(case: Case, asked: AnyObservation) -> bool:
 
 def is_conclusive_by_follow_ups_alone(case: Case) -> None:
     """Without any, here or at the platform's other endpoints, nothing is more than strong, and what
-    is conclusive was strong before; but for what only follow-ups tell from a common fault, for
-    shares of connections, which they count, and for addresses that controls cannot show."""
+    is conclusive was strong before; but for what only follow-ups tell from a common fault or from
+    lost packets, for shares of connections, which they count, and for addresses that controls
+    cannot show."""
     bare = changed(case, follow_ups=(), cut_off=frozenset(), explained=frozenset(), cut_share=0.0)
     alone, whole = judge_case.judge(bare), judge_case.judge(case)
     assert alone.evidence is not Evidence.CONCLUSIVE
     if whole.evidence is Evidence.CONCLUSIVE and whole.share is None:
         fault = whole.rule_id in COMMON_FAULTS and alone.evidence is Evidence.WEAK
-        shown = case.slow_line or _only_we_reached(case)
+        lost = case.slow_line or case.lossy_path or case.perhaps_lossy_path
+        shown = lost or _only_we_reached(case)
         assert alone.evidence is Evidence.STRONG or fault or shown
 
 

@@ -246,7 +246,10 @@ def _concluded(
     grades = [reading.evidence]
     if reading.evidence is not Evidence.NONE and not (controls.unstable or controls.unsettled):
         cut = {o.address for one in agreeing for o in one.last_hop.tls if o.failure}
-        grades += (capped(evidence_at(case, one), Evidence.STRONG) for one in sorted(cut))
+        grades += (
+            capped(evidence_at(case.endpoint, case.follow_ups, case.controls, one), Evidence.STRONG)
+            for one in sorted(cut)
+        )
     return msgspec.structs.replace(
         found, sign=reading.sign, evidence=max(grades, key=EVIDENCE_ORDER.__getitem__)
     )

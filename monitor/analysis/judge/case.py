@@ -5,6 +5,7 @@ from datetime import datetime
 
 import msgspec
 
+from monitor.analysis.judge.counted_flows import cut_by_name
 from monitor.analysis.judge.fingerprint import Fingerprint
 from monitor.analysis.judge.lossy_paths import Sign, lost
 from monitor.analysis.judge.refused_by_chance import by_chance
@@ -91,13 +92,23 @@ class Case(EndpointCase, frozen=True, kw_only=True):
 
     def excuses(self, sign: Sign | None) -> bool:
         """Whether the line, or the path to the platform, explains this sign."""
-        waits = (self.lossy_path or self.waits_in_line) and lost(sign)
+        waits = (self.loses_packets or self.waits_in_line) and lost(sign)
         return waits or self.refused_by_chance(sign)
 
     def refused_by_chance(self, sign: Sign | None) -> bool:
         """Whether the line refuses so much at random that this sign proves nothing."""
         rate = self.refusals.get(sign) if sign is not None else None
         return rate is not None and by_chance(rate, len(self.attempts))
+
+    @property
+    def loses_packets(self) -> bool:
+        """Whether what was silent here may have been lost on the path to the platform."""
+        return self.lossy_path and not cut_by_name(self.endpoint, self.follow_ups)
+
+    @property
+    def perhaps_loses_packets(self) -> bool:
+        """The same of a path on which more packets than usual get lost."""
+        return self.perhaps_lossy_path and not cut_by_name(self.endpoint, self.follow_ups)
 
     @property
     def waits_in_line(self) -> bool:

@@ -5,7 +5,6 @@ from math import comb
 
 import msgspec
 
-from monitor.analysis.judge.case import Case
 from monitor.analysis.measurement_summary import sub_method_of
 from monitor.analysis.verdict import Evidence
 from probes.measure.flow_counts import FIRST_FLOWS, named_flows
@@ -18,6 +17,10 @@ VERY_RARE, COMMON = 0.001, 0.05
 """Chances that the place makes no difference, compared with a control: up to which evidence is
 conclusive, and above which nobody is accused. The tests that made us count are not counted
 themselves."""
+FEW_LOST = 0.25
+"""The greatest share of connections with the innocuous name that may be cut off where losses hide a
+censor. What comes in one packet, such as a refusal of a foreign name, gets through where a chain of
+certificates does not; where more of them are lost, that may be the whole difference."""
 CUT_OFF = frozenset({"reset", "eof", "alert", "timeout"})
 
 
@@ -93,18 +96,36 @@ def by_chance(ours: Count, others: Count) -> float:
     return ways / comb(total, every)
 
 
-def evidence_at(case: Case, address: str) -> Evidence:
+def evidence_at(
+    endpoint: str,
+    follow_ups: Iterable[Measurement],
+    controls: Iterable[Measurement],
+    address: str,
+) -> Evidence:
     """How well the connections counted at an address show that the name is cut off there."""
+    made = tuple(follow_ups)
     return _grade(
-        count(counted(case.endpoint, case.follow_ups).get(address, ())),
-        count(innocuous(case.endpoint, case.follow_ups, address)),
+        count(counted(endpoint, made).get(address, ())),
+        count(innocuous(endpoint, made, address)),
         count(
             o
-            for control in case.controls
-            if control.endpoint == case.endpoint
+            for control in controls
+            if control.endpoint == endpoint
             for o in handshakes(control.observations, address, Reason.SAME_ADDRESS)
         ),
     )
+
+
+def cut_by_name(endpoint: str, follow_ups: Iterable[Measurement]) -> bool:
+    """Whether every connection with the name was cut off at one of the addresses, and so few with
+    the innocuous name that packets lost on the way do not explain it."""
+    made = tuple(follow_ups)
+    for address, named in counted(endpoint, made).items():
+        ours, others = count(named), count(innocuous(endpoint, made, address))
+        few = others.cut <= FEW_LOST * others.made
+        if ours.cut == ours.made and few and by_chance(ours, others) <= RARE:
+            return True
+    return False
 
 
 def _grade(ours: Count, others: Count, elsewhere: Count) -> Evidence:

@@ -33,7 +33,8 @@ route, a resolver with an old answer. Each follow-up varies one thing and keeps 
   path can make a DoH server deny the name: where it does, the platform's own name servers may.
 
 Trusted sources are the control, and resolvers asked over TCP or DoH. A reply over UDP may be
-forged. Follow-ups make strong evidence conclusive, never weak evidence strong. One that was not
+forged. Follow-ups make strong evidence conclusive, never weak evidence strong, but where it was
+weak for packets that may be lost and many connections show that they are not. One that was not
 made counts neither for nor against anybody: it makes nothing conclusive, and finds no ordinary
 fault.
 """
@@ -170,7 +171,7 @@ def reread(
     `working` the control measurements that worked. Without follow-ups nothing changes.
     """
     reading = _reread(case, sign, evidence, agreeing, working)
-    if case.perhaps_lossy_path and lost(sign):
+    if case.perhaps_loses_packets and lost(sign):
         return msgspec.structs.replace(reading, evidence=capped(reading.evidence, Evidence.WEAK))
     return reading
 

@@ -3,8 +3,9 @@
 A congested or broken link between two networks lasts for hours, and each of its timeouts looks like
 a censor's. It also makes the kernel send again what a censor lets through: of the connections that
 were made, many needed more than one try. No block does that, for what it drops never gets through.
-Where some did, a timeout is weak, as is a transfer that stalls, and no follow-up settles what it
-means: an innocuous name, or a neighbour, may have been lucky.
+Where some did, a timeout is weak, as is a transfer that stalls, and no single follow-up settles
+what it means: an innocuous name, or a neighbour, may have been lucky. Many connections do, counted
+with both names (`monitor.analysis.judge.counted_flows.cut_by_name`): no loss knows names.
 
 Where the line itself loses packets (`monitor.analysis.vantage.loss`), connections to references
 need as many tries. So a path is lossy only where the two shares are much likelier if each has its
@@ -85,11 +86,11 @@ def _resent(
 ) -> frozenset[str]:
     found: dict[str, _Resends] = {}
     for measurement in measurements:
-        for one in _made(measurement):
+        for one in connections(measurement):
             found[measurement.platform] = found.get(measurement.platform, _Resends()).and_(one)
     line = _Resends()
     for reference in references:
-        for one in _made(reference):
+        for one in connections(reference):
             line = line.and_(one)
     return frozenset(
         platform
@@ -98,7 +99,8 @@ def _resent(
     )
 
 
-def _made(measurement: Measurement) -> Iterable[TcpObservation]:
+def connections(measurement: Measurement) -> Iterable[TcpObservation]:
+    """Those to the platform, or to a reference that is measured, that were made."""
     return (
         o
         for o in measurement.observations

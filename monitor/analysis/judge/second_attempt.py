@@ -13,10 +13,12 @@ from monitor.analysis.judge.controls import misled, reached_at
 from monitor.analysis.judge.counted_flows import CUT_OFF
 from monitor.analysis.judge.grade_by_sign import AGREEING_ATTEMPTS, WEIGHTS, Weight
 from monitor.analysis.judge.hello_forms import other_hello_failed
+from monitor.analysis.judge.lossy_paths import connections
 from monitor.analysis.judge.one_family import ipv4_untried
 from monitor.analysis.judge.quic_blocked import quic_failed
 from monitor.analysis.judge.server_errors import errs
 from monitor.analysis.measurement_summary import (
+    TIMEOUT,
     Outcome,
     best,
     came_late,
@@ -119,19 +121,31 @@ def cut_off_at_times(attempts: Sequence[Measurement], families: tuple[str, ...])
     return Dial(host=host, port=ports[0], addresses=(address,))
 
 
-def perhaps_by_chance(failed: Measurement, follow_ups: Iterable[Measurement]) -> Dial | None:
+def perhaps_by_chance(
+    attempts: Sequence[Measurement], follow_ups: Sequence[Measurement]
+) -> Dial | None:
     """Where it pays to count as well, though the name was cut off every time: an address at which
     it worked in a follow-up, or at which the innocuous name was answered, which was cut off at
-    another."""
-    host = summarise(failed).last_hop.host
+    another, or where packets to the endpoint get lost."""
+    host = summarise(attempts[-1]).last_hop.host
     made = [o for asked in follow_ups for o in asked.observations if isinstance(o, TlsObservation)]
     innocuous = [o for o in made if o.reason == Reason.INNOCUOUS_SNI]
     telling = [o for o in made if o.reason in _AGAIN and not o.failure]
-    if any(sub_method_of(o) in CUT_OFF for o in innocuous):
+    if any(sub_method_of(o) in CUT_OFF for o in innocuous) or _silent_and_lossy(
+        attempts, follow_ups
+    ):
         telling += [o for o in innocuous if not o.failure]
     for one in telling:
         return Dial(host=host, port=one.port, addresses=(one.address,)) if one.address else None
     return None
+
+
+def _silent_and_lossy(attempts: Sequence[Measurement], follow_ups: Sequence[Measurement]) -> bool:
+    """Whether the last handshake fell silent, and a connection needed more than one try."""
+    paths = summarise(attempts[-1]).paths
+    silent = any(path.layer is Layer.TLS and path.sub_method == TIMEOUT for path in paths)
+    made = (one for measured in (*attempts, *follow_ups) for one in connections(measured))
+    return silent and any(one.retransmits for one in made)
 
 
 def _untried(outcome: Outcome) -> bool:

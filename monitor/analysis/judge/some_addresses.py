@@ -50,7 +50,7 @@ def addresses_finding(case: Case, attempts: Sequence[Summary]) -> Finding | None
             continue
         evidence = finding.evidence
         if finding.sign[0] is not Layer.TCP:
-            evidence = evidence_at(case, address)
+            evidence = evidence_at(case.endpoint, case.follow_ups, case.controls, address)
         if finding.sign[0] is Layer.TCP or controls.unstable or controls.unsettled:
             evidence = capped(evidence, Evidence.WEAK)
         if evidence is not Evidence.NONE:

@@ -41,7 +41,7 @@ def flows_finding(case: Case) -> Finding | None:
         return None
     for address, made in counted(case.endpoint, case.follow_ups).items():
         ours = count(made)
-        evidence = evidence_at(case, address)
+        evidence = evidence_at(case.endpoint, case.follow_ups, case.controls, address)
         if evidence is Evidence.NONE or ours.cut == ours.made:
             continue
         words = [word for one in made if (word := sub_method_of(one)) in CUT_OFF]

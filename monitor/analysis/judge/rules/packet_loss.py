@@ -38,7 +38,7 @@ PACKET_LOSS: tuple[Rule, ...] = (
         meaning="It did not answer in time, but of the connections to this platform that were made,"
         " many needed more than one try: packets get lost on the path to it.",
         wrong_when="The network drops a share of the packets to this platform on purpose.",
-        matches=lambda facts: lost(facts.sign) and facts.case.lossy_path,
+        matches=lambda facts: lost(facts.sign) and facts.case.loses_packets,
     ),
     Rule(
         id="line.slow",

@@ -5,11 +5,13 @@ import pytest
 from monitor.analysis.judge.lossy_paths import lossy_platforms, perhaps_lossy_platforms
 from monitor.analysis.verdict import Evidence
 from probes.measure.follow_up_reasons import Reason
-from probes.measurement import TRANSFER_REFERENCE
+from probes.measurement import TRANSFER_REFERENCE, Purpose
 from tests.worlds.build import case, dns, follow_up, look, repeated, tcp, tls
+from tests.worlds.judge_cases import flows
 from tests.worlds.judged import judge
 
-DEAD = tcp("generic_timeout_error")
+SILENCE = "generic_timeout_error"
+DEAD = tcp(SILENCE)
 CLEAN = [look(dns(), *[tcp()] * 40)]
 """References on a line that loses nothing."""
 
@@ -41,7 +43,7 @@ def test_attack_a_lucky_innocuous_name_is_no_proof() -> None:
     """On a link that loses packets one name is answered and the other is not, by chance. A reset
     is sent by somebody, whatever gets lost."""
     for failure, grade in (
-        ("generic_timeout_error", Evidence.WEAK),
+        (SILENCE, Evidence.WEAK),
         ("connection_reset", Evidence.CONCLUSIVE),
     ):
         attempts = repeated(dns(), tcp(), tls(failure), times=4)
@@ -53,6 +55,40 @@ def test_attack_a_lucky_innocuous_name_is_no_proof() -> None:
         sure = judge(case(*attempts, follow_ups=asked))
         doubtful = judge(case(*attempts, follow_ups=asked, perhaps_lossy_path=True))
         assert (sure.evidence, doubtful.evidence) == (Evidence.CONCLUSIVE, grade)
+
+
+@pytest.mark.parametrize(
+    ("named", "others", "of", "told"),
+    [
+        (10, 0, 10, True),
+        (10, 2, 10, False),
+        (32, 8, 32, True),
+        (32, 9, 32, False),
+        (31, 0, 32, False),
+        (9, 0, 9, False),
+    ],
+)
+def test_many_connections_tell_a_name_from_a_lossy_path(
+    named: int, others: int, of: int, told: bool
+) -> None:
+    """No loss knows names. Where few were counted, one with the name got through, or more than a
+    fourth of the others did not, packets may have been lost."""
+    attempts = repeated(dns(), tcp(), tls(SILENCE), times=4)
+    asked = (
+        follow_up(Reason.INNOCUOUS_SNI, tcp(), tls(server_name="innocuous.example")),
+        follow_up(Reason.NAME_AGAIN, tcp(), tls(SILENCE)),
+        look(
+            *flows(Reason.FLOW_NAME, of, named, SILENCE),
+            *flows(Reason.FLOW_INNOCUOUS, of, others, SILENCE),
+            at=60,
+            kind=Purpose.FOLLOW_UP,
+        ),
+    )
+    perhaps = judge(case(*attempts, follow_ups=asked, perhaps_lossy_path=True))
+    lossy = judge(case(*attempts, follow_ups=asked, lossy_path=True))
+    sure = ("tls.timeout", Evidence.CONCLUSIVE)
+    assert ((perhaps.rule_id, perhaps.evidence) == sure) == told
+    assert ((lossy.rule_id, lossy.evidence) == sure) == told
 
 
 @pytest.mark.parametrize("reason", [Reason.SNI_ELSEWHERE, TRANSFER_REFERENCE])

@@ -176,14 +176,14 @@ def test_a_name_that_works_again_in_a_follow_up_is_counted(reason: Reason) -> No
     """All attempts were cut off, by chance."""
     cut = look(dns(), tcp(), tls("connection_reset"))
     again = follow_up(reason, tcp(), tls())
-    where = perhaps_by_chance(cut, [again])
+    where = perhaps_by_chance((cut,), [again])
     assert where is not None
     assert (where.host, where.addresses) == ("x.com", (V4,))
     assert (
-        perhaps_by_chance(cut, [follow_up(Reason.NAME_AGAIN, tcp(), tls("connection_reset"))])
+        perhaps_by_chance((cut,), [follow_up(Reason.NAME_AGAIN, tcp(), tls("connection_reset"))])
         is None
     )
-    assert perhaps_by_chance(cut, [follow_up(Reason.INNOCUOUS_SNI, tcp(), tls())]) is None
+    assert perhaps_by_chance((cut,), [follow_up(Reason.INNOCUOUS_SNI, tcp(), tls())]) is None
 
 
 def test_a_name_is_counted_where_another_was_cut_off_too() -> None:
@@ -192,7 +192,23 @@ def test_a_name_is_counted_where_another_was_cut_off_too() -> None:
     cut = look(dns(), tcp(), tls("connection_reset"), *V6_CUT)
     other = follow_up(Reason.INNOCUOUS_SNI, tcp(), tls("connection_reset"))
     answered = follow_up(Reason.INNOCUOUS_SNI, tcp(address=V6), tls(address=V6))
-    where = perhaps_by_chance(cut, [other, answered])
+    where = perhaps_by_chance((cut,), [other, answered])
     assert where is not None
     assert (where.host, where.addresses) == ("x.com", (V6,))
-    assert perhaps_by_chance(cut, [other]) is None
+    assert perhaps_by_chance((cut,), [other]) is None
+
+
+def test_a_silent_name_is_counted_where_packets_get_lost() -> None:
+    """An innocuous name may have been lucky, where connections needed more than one try. On a
+    clean line its answer suffices."""
+    silent = look(dns(), tcp(), tls("generic_timeout_error"))
+    lossy = look(dns(), tcp(retransmits=1), tls("generic_timeout_error"))
+    reset = look(dns(), tcp(retransmits=1), tls("connection_reset"))
+    answered = follow_up(Reason.INNOCUOUS_SNI, tcp(), tls())
+    elsewhere = follow_up(Reason.SNI_ELSEWHERE, tcp(retransmits=1), tls())
+    where = perhaps_by_chance((lossy, silent), [answered])
+    assert where is not None
+    assert (where.host, where.addresses) == ("x.com", (V4,))
+    assert perhaps_by_chance((silent, silent), [answered, elsewhere]) is None
+    assert perhaps_by_chance((lossy, reset), [answered]) is None
+    assert perhaps_by_chance((lossy, silent), []) is None
