@@ -17,6 +17,8 @@ from tests.lab.network import Network
 
 OPEN = "open"
 """The network where nothing is censored: every row is also looked at from there."""
+NOT_COVERED = "not covered"
+"""Of what OONI does not test itself with."""
 State = Literal["ok", "blocked", "degraded", "down", "insufficient", "partial", "throttled"]
 
 
@@ -39,7 +41,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     group: Literal["ooni", "beyond"] = "ooni"
     ooni: str
     """Documented: accessible, blocked (dns, tcp_ip, http-failure, http-diff), down, no verdict;
-    or `not covered`."""
+    or `NOT_COVERED`."""
     answer: Answer
     differs: str = ""
     """Why our answer is another one, where it is."""

@@ -3,18 +3,29 @@
 from collections.abc import Callable
 from typing import Literal
 
-import msgspec
-
 from tests.lab.hosts import Page, web_page
 from tests.lab.lab import Lab
 from tests.lab.network import Network
-from tests.scenarios.matrix import Answer, Scenario, State, blocked, insufficient, ok, site
+from tests.scenarios.matrix import (
+    NOT_COVERED,
+    Answer,
+    Scenario,
+    State,
+    blocked,
+    insufficient,
+    ok,
+    site,
+)
+from tests.scenarios.matrix_functions import FUNCTIONS, SPEED
+from tests.scenarios.matrix_lines import LISTS
+from tests.scenarios.matrix_parts import DENIED, INJECTED_DENIAL, PARTIAL
 
-_NEVER = "not covered"
 _INNOCENT = "test_ailing_vantages.py::test_an_ailing_vantage_accuses_nobody"
 
 
-def _ailing(name: str, story: str, rule_id: str, ooni: str = _NEVER, differs: str = "") -> Scenario:
+def _ailing(
+    name: str, story: str, rule_id: str, ooni: str = NOT_COVERED, differs: str = ""
+) -> Scenario:
     answer = ok() if rule_id == "endpoint.reached" else insufficient(rule_id)
     return Scenario(
         name=name,
@@ -33,7 +44,7 @@ def _lasting(name: str, story: str, answer: Answer) -> Scenario:
         name=name,
         group="beyond",
         story=story,
-        ooni=_NEVER,
+        ooni=NOT_COVERED,
         answer=answer,
         proved_in="test_lasting_faults.py::test_a_lasting_fault_accuses_nobody",
     )
@@ -57,7 +68,7 @@ def _greeting(name: str, how: str, story: str, answer: Answer) -> Scenario:
         name=name,
         group="beyond",
         story=story,
-        ooni=_NEVER,
+        ooni=NOT_COVERED,
         network="greetings",
         build=lambda _, network: network.block(sni=[f"{name}.example"], how=how),
         answer=answer,
@@ -70,7 +81,7 @@ def _residual(name: str, how: str, answer: Answer) -> Scenario:
         group="beyond",
         story="After a reset for the name, everything to that address suffers for 30 s:"
         f" {'refused' if how == 'reset' else 'dropped'}.",
-        ooni=_NEVER,
+        ooni=NOT_COVERED,
         network="greetings",
         build=lambda _, network: network.block(
             sni=[f"{name}.example"], how="reset", residual=30.0, residual_how=how
@@ -82,7 +93,7 @@ def _residual(name: str, how: str, answer: Answer) -> Scenario:
 def _in_time(name: str, story: str, answer: Answer, proved_in: str) -> Scenario:
     """What only several cycles tell: the answer is that of one of them."""
     return Scenario(
-        name=name, group="beyond", story=story, ooni=_NEVER, answer=answer, proved_in=proved_in
+        name=name, group="beyond", story=story, ooni=NOT_COVERED, answer=answer, proved_in=proved_in
     )
 
 
@@ -147,7 +158,7 @@ def _more(
         name=name,
         group="beyond",
         story=story,
-        ooni=_NEVER,
+        ooni=NOT_COVERED,
         network=network,
         run=run,
         build=build,
@@ -196,365 +207,6 @@ def _errs(name: str, status: int, to: str | tuple[()] = ()) -> Callable[[Lab, Ne
     return lambda lab, _: lab.internet.page(f"{name}.example", page, to=to)
 
 
-def _function(name: str, story: str, state: State, rule_id: str, evidence: str) -> Scenario:
-    """One function of a shipped platform is blocked; the answer is the platform's."""
-    method = rule_id.partition(".")[0].replace("app", "udp")
-    proof = f"test_a_blocked_function_is_named_and_the_rest_works[{name}]"
-    return Scenario(
-        name=name,
-        group="beyond",
-        story=story,
-        ooni=_NEVER,
-        answer=msgspec.structs.replace(blocked(rule_id, evidence), state=state, method=method),
-        proved_in=f"test_functions.py::{proof}",
-    )
-
-
-def _speed(name: str, story: str, state: State, sub_method: str, proof: str = "") -> Scenario:
-    """One function of a shipped platform is slow; the answer is the platform's."""
-    proof = proof or f"test_a_slowed_function_is_named_and_the_rest_is_ok[{name}]"
-    return Scenario(
-        name=name,
-        group="beyond",
-        story=story,
-        ooni=_NEVER,
-        answer=Answer(
-            state=state,
-            rule_id=f"throttling.{sub_method}",
-            method="throttling",
-            sub_method=sub_method,
-            evidence="strong",
-        ),
-        proved_in=f"test_speed_of_functions.py::{proof}",
-    )
-
-
-SPEED: tuple[Scenario, ...] = (
-    _speed(
-        "youtube-video-128k",
-        "YouTube's video servers are held to 128 kbit/s by name, its pages and thumbnails are not.",
-        "throttled",
-        "rate",
-    ),
-    _speed(
-        "youtube-video-frozen",
-        "Each connection to YouTube's video servers falls silent after 16 KiB, by name.",
-        "throttled",
-        "stall",
-    ),
-    _speed(
-        "whatsapp-media-32k",
-        "All connections to the hosts of WhatsApp's pictures and voice messages share 32 kbit/s.",
-        "degraded",
-        "rate",
-    ),
-    _speed(
-        "whatsapp-media-16k",
-        "All connections to the host of WhatsApp's pictures share 16 kbit/s: a handshake takes"
-        " seconds.",
-        "degraded",
-        "rate",
-        "test_the_harder_the_throttling_the_surer_the_verdict[16k]",
-    ),
-    _speed(
-        "whatsapp-media-32k-object",
-        "The same at 32 kbit/s, with an object that the operator names.",
-        "degraded",
-        "rate",
-        "test_the_harder_the_throttling_the_surer_the_verdict[32k-object]",
-    ),
-    _speed(
-        "x-128k-shared",
-        "All hosts of X share 128 kbit/s: handshakes time out beside each other.",
-        "throttled",
-        "rate",
-        "test_a_shared_line_is_slow_and_nothing_is_dropped",
-    ),
-    _speed(
-        "tiktok-pictures-frozen",
-        "Connections to a server of TikTok's pictures fall silent after 20 KB, whatever the name.",
-        "degraded",
-        "stall",
-    ),
-)
-
-FUNCTIONS: tuple[Scenario, ...] = (
-    _function(
-        "youtube-video",
-        "YouTube's video servers are dropped by name, its pages and thumbnails are not.",
-        "blocked",
-        "tls.timeout",
-        "conclusive",
-    ),
-    _function(
-        "whatsapp-media",
-        "The host of WhatsApp's pictures and voice messages is dropped by name; the fallback and"
-        " messages work.",
-        "degraded",
-        "tls.timeout",
-        "conclusive",
-    ),
-    _function(
-        "facebook-pictures",
-        "The host of Facebook's pictures is reset by name, the one of its scripts is not.",
-        "degraded",
-        "tls.reset",
-        "conclusive",
-    ),
-    _function(
-        "messenger-calls",
-        "UDP to the servers of calls is dropped; their name resolves, and HTTP/3 passes.",
-        "degraded",
-        "app.stun",
-        "weak",
-    ),
-    _function(
-        "telegram-dc2-4",
-        "All addresses of two of Telegram's five data centres are dropped: their accounts are cut"
-        " off, others are not.",
-        "degraded",
-        "tcp.timeout",
-        "strong",
-    ),
-    _function(
-        "telegram-ipv4",
-        "The IPv4 addresses of all of Telegram's data centres are dropped; they answer over IPv6,"
-        " which most people do not have.",
-        "partial",
-        "tcp.timeout",
-        "strong",
-    ),
-    _function(
-        "signal-dns",
-        "DNS leads Signal, whose certificates are by an authority of its own, to a block page.",
-        "blocked",
-        "dns.hijack",
-        "conclusive",
-    ),
-    _function(
-        "signal-opened",
-        "Signal's connections are opened by a box with certificates of its own.",
-        "blocked",
-        "tls.certificate",
-        "conclusive",
-    ),
-)
-"""Proved in `test_functions.py`, which reads the answers from here; a name is also a network's."""
-
-
-def _line(name: str, story: str, rule_id: str) -> Scenario:
-    """A line that lets little pass; the answer is that of a platform that is kept out."""
-    proof = f"test_what_a_line_lets_pass_is_told_and_nobody_is_accused[{name}]"
-    return Scenario(
-        name=name,
-        group="beyond",
-        story=story,
-        ooni=_NEVER,
-        answer=insufficient(rule_id),
-        proved_in=f"test_allowlists.py::{proof}",
-    )
-
-
-LISTS: tuple[Scenario, ...] = (
-    _line(
-        "allowlist-google",
-        "Only Google's addresses and domestic ones pass, and DNS. Cut lines with Google's caches"
-        " inside the country look the same.",
-        "vantage.allowlist",
-    ),
-    _line(
-        "allowlist-names",
-        "Connections are made to everybody; of foreign names only Google's may be sent on them.",
-        "vantage.allowlist",
-    ),
-    _line(
-        "allowlist-dns",
-        "The resolver knows Google's names and domestic ones, and says that no others exist.",
-        "vantage.allowlist",
-    ),
-    _line(
-        "free-bundle",
-        "Only Facebook's and Messenger's addresses pass, as in a bundle that costs nothing.",
-        "vantage.allowlist",
-    ),
-    _line(
-        "references-muted",
-        "Greetings with X's names and those of every reference abroad are dropped.",
-        "vantage.allowlist",
-    ),
-    _line(
-        "allowlist-home-names",
-        "Connections are made to everybody, and no foreign name may be sent on them.",
-        "vantage.allowlist",
-    ),
-    _line(
-        "large-packets-abroad",
-        "The lines abroad lose packets of more than 1300 bytes, and no error says so.",
-        "vantage.large_packets",
-    ),
-    _line(
-        "foreign-lines-cut",
-        "Nothing abroad is reached from a country whose domestic references are shipped.",
-        "vantage.international_cut",
-    ),
-    _line(
-        "resolver-silent",
-        "The resolver answers for no name; foreign addresses do.",
-        "vantage.resolver_down",
-    ),
-    _line(
-        "resolver-cut-off",
-        "The resolver reports a fault for every foreign name; foreign addresses answer.",
-        "vantage.resolver_cut_off",
-    ),
-)
-"""Proved in `test_allowlists.py`, which reads the answers from here; a name is also a network's."""
-
-
-def _part(name: str, story: str, sign: str, rule_id: str, evidence: str) -> Scenario:
-    """X fails for a part of people; the answer is the platform's."""
-    proof = "test_a_part_that_fails_is_told_with_its_share"
-    if rule_id == "partial.flows":
-        proof = "test_a_share_of_connections_is_told"
-    answer = blocked(sign, evidence)
-    return Scenario(
-        name=name,
-        group="beyond",
-        story=story,
-        ooni=_NEVER,
-        answer=msgspec.structs.replace(answer, state="partial", rule_id=rule_id),
-        proved_in=f"test_partial.py::{proof}",
-    )
-
-
-PARTIAL: tuple[Scenario, ...] = (
-    _part(
-        "v4-ip-drop",
-        "All IPv4 packets to X are dropped; IPv6 works. Most people have IPv4 alone.",
-        "tcp.timeout",
-        "family.tcp",
-        "conclusive",
-    ),
-    _part(
-        "v4-ip-refused",
-        "Connections to X over IPv4 are answered with a reset; IPv6 works.",
-        "tcp.refused",
-        "family.tcp",
-        "strong",
-    ),
-    _part(
-        "v4-sni-drop",
-        "Over IPv4 nothing comes back after X's name; IPv6 works, for the box reads IPv4 alone.",
-        "tls.timeout",
-        "family.tls",
-        "conclusive",
-    ),
-    _part(
-        "v4-sni-reset",
-        "Over IPv4 connections are reset after X's name; IPv6 works.",
-        "tls.reset",
-        "family.tls",
-        "conclusive",
-    ),
-    _part(
-        "v6-sni-reset",
-        "Over IPv6 connections are reset after X's name; IPv4 works.",
-        "tls.reset",
-        "family.tls",
-        "conclusive",
-    ),
-    *(
-        _part(
-            f"v{version}-any-reset",
-            f"Over IPv{version} every connection to X is reset, whatever name it sends; IPv{other}"
-            " works.",
-            "tls.address",
-            "family.tls",
-            "strong",
-        )
-        for version, other in ((4, 6), (6, 4))
-    ),
-    _part(
-        "v4-dns-nxdomain",
-        "The resolver says that X's names do not exist when asked for IPv4 addresses; it gives the"
-        " IPv6 ones.",
-        "dns.nxdomain",
-        "family.dns",
-        "conclusive",
-    ),
-    _part(
-        "v4-dns-empty",
-        "The resolver gives X's IPv6 addresses, and says that there are no IPv4 ones.",
-        "dns.no_answer",
-        "family.dns",
-        "weak",
-    ),
-    _part(
-        "v4-dns-injected",
-        "Asked for IPv4 addresses of X, a box answers with a silent one before the resolver does;"
-        " the IPv6 ones come as they are.",
-        "dns.injection",
-        "family.dns",
-        "conclusive",
-    ),
-    _part(
-        "v4-dns-page",
-        "The resolver gives the block page's IPv4 address for X, and X's own IPv6 ones.",
-        "dns.hijack",
-        "family.dns",
-        "conclusive",
-    ),
-    _part(
-        "half-reset",
-        "Four in ten connections that name X are reset, by chance.",
-        "tls.reset",
-        "partial.flows",
-        "conclusive",
-    ),
-    _part(
-        "half-drop",
-        "Four in ten connections that name X fall silent, by chance.",
-        "tls.timeout",
-        "partial.flows",
-        "conclusive",
-    ),
-    _part(
-        "one-of-two-dropped",
-        "Packets to one of x.com's two addresses are dropped, over both families.",
-        "tcp.timeout",
-        "partial.addresses",
-        "weak",
-    ),
-    _part(
-        "one-of-two-refused",
-        "Connections to one of x.com's two addresses are answered with a reset.",
-        "tcp.refused",
-        "partial.addresses",
-        "weak",
-    ),
-)
-"""Proved in `test_partial.py`, which reads the answers from here; a name is also a network's."""
-
-DENIED = Scenario(
-    name="ipv4-only-denied",
-    group="beyond",
-    story="The vantage has IPv4 alone; its resolver gives X's IPv6 addresses, and says that there"
-    " are no IPv4 ones.",
-    ooni=_NEVER,
-    answer=blocked("dns.no_answer", "conclusive"),
-    proved_in="test_partial.py::test_a_part_that_fails_is_told_with_its_share",
-)
-
-INJECTED_DENIAL = Scenario(
-    name="injected-denial",
-    group="beyond",
-    story="Before the resolver's answers a box gives a private IPv4 address for X's names, and says"
-    " that there are no IPv6 ones.",
-    ooni=_NEVER,
-    answer=blocked("dns.injection", "conclusive"),
-    proved_in="test_partial.py::test_a_part_that_fails_is_told_with_its_share",
-)
-
 BEYOND: tuple[Scenario, ...] = (
     *FUNCTIONS,
     *LISTS,
@@ -579,7 +231,7 @@ BEYOND: tuple[Scenario, ...] = (
         group="beyond",
         story="Nothing abroad is reached over IPv4, and everything over IPv6: the vantage's health"
         " says so (`vantage.ipv4_cut`).",
-        ooni=_NEVER,
+        ooni=NOT_COVERED,
         answer=ok(),
         proved_in="test_allowlists.py"
         "::test_what_a_line_lets_pass_is_told_and_nobody_is_accused[ipv4-cut]",
@@ -711,7 +363,7 @@ BEYOND: tuple[Scenario, ...] = (
         group="beyond",
         story="A state opens X's TLS with an authority of its own, which the vantage's machine"
         " trusts.",
-        ooni=_NEVER,
+        ooni=NOT_COVERED,
         answer=Answer(
             state="blocked",
             rule_id="tls.known_certificate",
@@ -725,7 +377,7 @@ BEYOND: tuple[Scenario, ...] = (
         name="state-ca-trusted-all",
         group="beyond",
         story="The network opens all TLS with an authority that the vantage's machine trusts.",
-        ooni=_NEVER,
+        ooni=NOT_COVERED,
         answer=insufficient("vantage.no_tls"),
         proved_in="test_trusted_interception.py"
         "::test_a_network_that_reads_everything_singles_nobody_out",
@@ -734,7 +386,7 @@ BEYOND: tuple[Scenario, ...] = (
         name="full-shutdown",
         group="beyond",
         story="Every network of the country falls silent at once: an event of its own kind.",
-        ooni=_NEVER,
+        ooni=NOT_COVERED,
         answer=insufficient("vantage.offline"),
         proved_in="../e2e/test_circumstances.py::test_shutdown",
     ),
@@ -752,7 +404,7 @@ BEYOND: tuple[Scenario, ...] = (
         group="beyond",
         story="A name is denied here, and by the resolver of the only control as well; the platform"
         " proves itself here at an address that others give.",
-        ooni=_NEVER,
+        ooni=NOT_COVERED,
         answer=insufficient("control.dead"),
         proved_in="test_vantage_truth.py"
         "::test_a_control_that_is_led_astray_itself_calls_nothing_down",
@@ -769,7 +421,7 @@ BEYOND: tuple[Scenario, ...] = (
         name="wrong-clock",
         group="beyond",
         story="By the vantage's clock every certificate has expired.",
-        ooni=_NEVER,
+        ooni=NOT_COVERED,
         run="wrong-clock",
         network="field",
         build=_everything_expired,
@@ -780,7 +432,7 @@ BEYOND: tuple[Scenario, ...] = (
         name="ipv6-only",
         group="beyond",
         story="The vantage has IPv6 alone; the site has both.",
-        ooni=_NEVER,
+        ooni=NOT_COVERED,
         run="families",
         network="v6",
         build=lambda _, network: network.unroute(4),
@@ -790,7 +442,7 @@ BEYOND: tuple[Scenario, ...] = (
         name="ipv6-only-old-site",
         group="beyond",
         story="The vantage has IPv6 alone; the site has IPv4 alone.",
-        ooni=_NEVER,
+        ooni=NOT_COVERED,
         run="families",
         network="v6",
         hosts=(site("ipv6-only-old-site.example", families=(4,)),),
@@ -800,7 +452,7 @@ BEYOND: tuple[Scenario, ...] = (
         name="ipv6-broken",
         group="beyond",
         story="The vantage has an IPv6 address, and all it sends by it is lost.",
-        ooni=_NEVER,
+        ooni=NOT_COVERED,
         run="families",
         network="half",
         build=lambda _, network: network.block(how="drop", family=6),
@@ -889,7 +541,7 @@ BEYOND: tuple[Scenario, ...] = (
         name="no-udp",
         group="beyond",
         story="No datagram leaves the network but DNS, so no call of any platform is possible.",
-        ooni=_NEVER,
+        ooni=NOT_COVERED,
         answer=insufficient("vantage.no_udp"),
         proved_in="test_chat_and_calls.py::test_calls_are_told_from_udp_without_http_3",
     ),
@@ -897,7 +549,7 @@ BEYOND: tuple[Scenario, ...] = (
         name="stall-16k",
         group="beyond",
         story="The stream goes silent after 16 KiB.",
-        ooni=_NEVER,
+        ooni=NOT_COVERED,
         answer=Answer(
             state="throttled",
             rule_id="throttling.stall",
@@ -911,7 +563,7 @@ BEYOND: tuple[Scenario, ...] = (
         name="quic-only",
         group="beyond",
         story="QUIC is dropped; TLS over TCP works.",
-        ooni=_NEVER,
+        ooni=NOT_COVERED,
         answer=Answer(
             state="blocked",
             rule_id="quic.blocked",
@@ -925,7 +577,7 @@ BEYOND: tuple[Scenario, ...] = (
         name="quic-only-proxies",
         group="beyond",
         story="QUIC is dropped, and every control is behind a proxy, which passes no datagrams.",
-        ooni=_NEVER,
+        ooni=NOT_COVERED,
         answer=ok(),
         proved_in="test_http3.py::test_quic_only_and_no_control_that_could_ask",
     ),
@@ -933,7 +585,7 @@ BEYOND: tuple[Scenario, ...] = (
         name="quic-everywhere",
         group="beyond",
         story="QUIC is dropped for all addresses; calls pass.",
-        ooni=_NEVER,
+        ooni=NOT_COVERED,
         answer=ok("quic.everywhere"),
         proved_in="test_http3.py::test_quic_blocked_as_a_protocol_singles_no_platform_out",
     ),
@@ -941,7 +593,7 @@ BEYOND: tuple[Scenario, ...] = (
         name="udp-closed",
         group="beyond",
         story="No datagram leaves the network but DNS.",
-        ooni=_NEVER,
+        ooni=NOT_COVERED,
         answer=ok(),
         proved_in="test_http3.py::test_no_udp_at_all",
     ),
@@ -949,7 +601,7 @@ BEYOND: tuple[Scenario, ...] = (
         name="tcp-only",
         group="beyond",
         story="TLS over TCP is reset for the name; HTTP/3 works.",
-        ooni=_NEVER,
+        ooni=NOT_COVERED,
         answer=blocked("tls.reset", "conclusive"),
         proved_in="test_http3.py::test_tcp_only",
     ),
@@ -958,7 +610,7 @@ BEYOND: tuple[Scenario, ...] = (
         group="beyond",
         story="Public DNS over HTTPS is reset; sites work. Nobody but the platform public-dns is"
         " blocked.",
-        ooni=_NEVER,
+        ooni=NOT_COVERED,
         answer=blocked("tls.reset", "conclusive"),
         proved_in="test_encrypted_dns.py::test_blocked_doh_is_a_finding_of_its_own",
     ),
@@ -1097,7 +749,7 @@ BEYOND: tuple[Scenario, ...] = (
         name="one-control-blocked",
         group="beyond",
         story="One of two controls is refused by the site; the field reaches it.",
-        ooni=_NEVER,
+        ooni=NOT_COVERED,
         build=_one_control_blocked,
         answer=ok(),
         run="two-controls",
@@ -1107,7 +759,7 @@ BEYOND: tuple[Scenario, ...] = (
         group="beyond",
         story="The name is reset here, and one of two controls is refused by the site, but answered"
         " at the address that fails here.",
-        ooni=_NEVER,
+        ooni=NOT_COVERED,
         network="field",
         build=_block_and_one_control_blocked,
         answer=blocked("tls.reset", "conclusive"),

@@ -14,6 +14,7 @@ from tests.lab.hosts import (
 from tests.lab.lab import Lab
 from tests.lab.network import Network
 from tests.scenarios.matrix import (
+    NOT_COVERED,
     SAME,
     Answer,
     Scenario,
@@ -154,7 +155,7 @@ OONI: tuple[Scenario, ...] = (
     Scenario(
         name="expired-hijacked",
         story="The resolver leads to a server with an expired certificate.",
-        ooni="not covered",
+        ooni=NOT_COVERED,
         network="names",
         hosts=(site("expired-hijacked.example"), site("lapsed.example")),
         build=_hijack_to_expired,
@@ -163,7 +164,7 @@ OONI: tuple[Scenario, ...] = (
     Scenario(
         name="wrong-name-hijacked",
         story="The resolver leads to a server with a valid certificate of another name.",
-        ooni="not covered",
+        ooni=NOT_COVERED,
         network="names",
         hosts=(site("wrong-name-hijacked.example"), site("parked.example")),
         build=_hijack_to("wrong-name-hijacked.example", "parked.example"),

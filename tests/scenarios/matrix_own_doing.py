@@ -9,9 +9,8 @@ from tests.lab.addresses import OPEN_RESOLVERS
 from tests.lab.hosts import moved
 from tests.lab.lab import Lab
 from tests.lab.network import Network
-from tests.scenarios.matrix import Answer, Scenario, blocked, insufficient, ok, site
+from tests.scenarios.matrix import NOT_COVERED, Answer, Scenario, blocked, insufficient, ok, site
 
-_NEVER = "not covered"
 _NETWORK = "own-doing"
 _FILTERS = "test_line_faults.py::test_a_filter_against_advertising_accuses_nobody"
 _LED = insufficient("look.led_elsewhere")
@@ -32,7 +31,7 @@ def _row(name: str, story: str, answer: Answer, apply: Apply) -> Scenario:
         name=name,
         group="beyond",
         story=story,
-        ooni=_NEVER,
+        ooni=NOT_COVERED,
         network=_NETWORK,
         run=_NETWORK,
         build=lambda lab, network: apply(lab, network, host),
@@ -67,7 +66,7 @@ def _proved(name: str, story: str, answer: Answer, proof: str) -> Scenario:
         name=name,
         group="beyond",
         story=story,
-        ooni=_NEVER,
+        ooni=NOT_COVERED,
         answer=answer,
         proved_in=f"../lab/{proof}",
     )

@@ -15,7 +15,7 @@ from probes.catalog.catalog import ReferenceScope
 from tests.lab import hosts
 from tests.lab.lab import Lab
 from tests.lab.network import LabNetwork, Network
-from tests.scenarios.matrix_beyond import LISTS
+from tests.scenarios.matrix_lines import LISTS
 from tests.scenarios.story import Seen, at_once, once
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]

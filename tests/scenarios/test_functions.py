@@ -12,7 +12,7 @@ import pytest
 from tests.lab.hosts import BLOCK_PAGE
 from tests.lab.lab import Lab
 from tests.lab.network import LabNetwork, Network
-from tests.scenarios.matrix_beyond import FUNCTIONS
+from tests.scenarios.matrix_functions import FUNCTIONS
 from tests.scenarios.story import UNHURRIED, Seen, seen, write_config
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]

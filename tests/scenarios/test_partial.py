@@ -14,7 +14,7 @@ from tests.lab.hosts import BLOCK_PAGE
 from tests.lab.lab import Lab
 from tests.lab.network import LabNetwork, Network
 from tests.scenarios.matrix import Scenario
-from tests.scenarios.matrix_beyond import DENIED, INJECTED_DENIAL, PARTIAL
+from tests.scenarios.matrix_parts import DENIED, INJECTED_DENIAL, PARTIAL
 from tests.scenarios.story import Line, Seen, once
 from tests.scenarios.test_lasting_faults import X_HOSTS
 

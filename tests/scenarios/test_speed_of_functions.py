@@ -13,7 +13,7 @@ import pytest
 from tests.lab.hosts import Page, web_page
 from tests.lab.lab import Lab
 from tests.lab.network import LabNetwork, Network
-from tests.scenarios.matrix_beyond import SPEED
+from tests.scenarios.matrix_functions import SPEED
 from tests.scenarios.story import UNHURRIED, Line, Seen, seen, write_config
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
