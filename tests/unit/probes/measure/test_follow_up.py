@@ -1,11 +1,7 @@
 """What a follow-up asks, whom, within which bounds, and what it records."""
 
 import asyncio
-import base64
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
-from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 import pytest
@@ -13,27 +9,22 @@ import pytest
 from probes.catalog.endpoint_kinds import Protocol
 from probes.catalog.endpoint_text import parse_endpoint
 from probes.failure_strings import Failure
-from probes.layers.http import HttpClient
 from probes.measure.flow_counts import FIRST_FLOWS
 from probes.measure.follow_up import ADVERTISERS, follow_up
-from probes.measure.follow_up_plan import FollowUpPlan, plan_flows, plan_follow_up, plan_http3
+from probes.measure.follow_up_plan import plan_flows, plan_http3
 from probes.measure.follow_up_reasons import Reason
-from probes.measure.prober import Prober
 from probes.measure.small_segments import SMALL_SEGMENT
 from probes.measurement import (
     AppObservation,
     DnsObservation,
     Hello,
-    Measurement,
-    Observation,
     Purpose,
     QuicObservation,
     TcpObservation,
     TlsObservation,
 )
-from probes.settings import FOLLOW_UP_DEADLINE, ProbeSettings
-from probes.sockets.system_resolvers import ResolverAddress
-from probes.target import Dial, Target
+from probes.settings import FOLLOW_UP_DEADLINE
+from probes.target import Dial
 from probes.testing import (
     HANG,
     TLS_1_3,
@@ -41,296 +32,46 @@ from probes.testing import (
     Peer,
     ScriptedNetwork,
     VirtualClockLoop,
-    bad_certificate,
-    encode_reply,
     reset_by_peer,
     tls_alert,
 )
-from probes.vantage import Egress, EgressKind, Profile, VantagePoint
+from probes.vantage import Egress, EgressKind, Profile
 from tests.unit.probes.measure.test_application_protocols import res_pq
-from tests.worlds.build import control, dns, http, look, tcp, tls
+from tests.worlds.build import dns, http, look, tcp, tls
+from tests.worlds.follow_ups import (
+    DOH,
+    ELSEWHERE,
+    ENDPOINT,
+    GIVEN,
+    OPEN,
+    RESET_HELLO,
+    RESETS,
+    RESOLVER,
+    SECOND,
+    SETTINGS,
+    SILENT_HELLO,
+    SIX,
+    TARGET,
+    TLS_ENDPOINT,
+    TRUE,
+    TRUE_2,
+    TRUE_3,
+    WELL,
+    WRONG_NAME,
+    asked,
+    changed,
+    doh,
+    handshakes,
+    names,
+    of,
+    plan,
+    planned,
+    prober,
+    world,
+)
 
 LOOP = VirtualClockLoop
 """The loop with a virtual clock: deadlines pass at once, and durations are exact."""
-
-RESOLVER, OPEN, SECOND = "192.0.2.53", "192.0.2.8", "192.0.2.9"
-GIVEN, TRUE, TRUE_2, TRUE_3, SIX = (
-    *("203.0.113.66", "203.0.113.10", "203.0.113.11", "203.0.113.12"),
-    "2001:db8:113::10",
-)
-ELSEWHERE, DOH = "203.0.113.200", "203.0.113.153"
-SETTINGS = ProbeSettings(
-    dns_timeout=1.0,
-    tcp_timeout=2.0,
-    tls_timeout=2.0,
-    http_timeout=2.0,
-    dns_window=0.0,
-    bogon_allow=("203.0.113.0/24", "2001:db8::/32", "192.0.2.0/24"),
-    open_resolvers=(OPEN, SECOND),
-    doh_resolvers=("https://doh.example/dns-query",),
-    innocuous="innocuous.example",
-)
-ENDPOINT = parse_endpoint("https://x.com/")
-TARGET = Target(platform="x", function="web", endpoint=ENDPOINT)
-ALT_SVC = (("alt-svc", 'h3=":443"; ma=86400'),)
-TLS_ENDPOINT = parse_endpoint("tls://x.com:443")
-SILENT_HELLO = tls("generic_timeout_error", address=GIVEN)
-RESET_HELLO = tls("connection_reset", address=GIVEN)
-WELL, RESETS = Peer(), Peer(tls=reset_by_peer())
-WRONG_NAME = bad_certificate(62, "hostname mismatch")
-
-
-def changed(**changes: object) -> ProbeSettings:
-    """The settings with some changed."""
-    return msgspec.structs.replace(SETTINGS, **changes)
-
-
-def plan(**changes: object) -> FollowUpPlan:
-    """A plan after a reset at the one address that the vantage's resolver gave."""
-    usual = FollowUpPlan(
-        target=TARGET,
-        host="x.com",
-        port=443,
-        tls=True,
-        failed_addresses=(GIVEN,),
-        given=(GIVEN,),
-        elsewhere="elsewhere.example",
-    )
-    return msgspec.structs.replace(usual, **changes)
-
-
-def names(network: ScriptedNetwork, *addresses: str, of: str = RESOLVER) -> None:
-    """A resolver's answers for x.com and the other names of these tests."""
-    resolver = network.resolver(of)
-    resolver.answers("x.com", "A", DnsReply(addresses=tuple(a for a in addresses if "." in a)))
-    resolver.answers("x.com", "AAAA", DnsReply(addresses=tuple(a for a in addresses if ":" in a)))
-    resolver.answers("elsewhere.example", "A", DnsReply(addresses=(ELSEWHERE,)))
-    resolver.answers("doh.example", "A", DnsReply(addresses=(DOH,)))
-
-
-def world(families: tuple[str, ...] = ("ipv4", "ipv6")) -> ScriptedNetwork:
-    """The name is reset at the address given, and works at those that others give."""
-    network = ScriptedNetwork(families=families)
-    names(network, GIVEN)
-    names(network, TRUE, SIX, of=OPEN)
-    names(network, TRUE, SIX, of=SECOND)
-    network.resolver(OPEN).answers_over_tcp("x.com", "A", DnsReply(addresses=(TRUE,)))
-    network.peer(GIVEN, 443, RESETS)
-    for address in (TRUE, TRUE_2, TRUE_3, SIX, ELSEWHERE):
-        network.peer(address, 443, WELL)
-    network.peer(DOH, 443, Peer(replies=(doh(DnsReply(addresses=(TRUE,))),) * 2))
-    return network
-
-
-def doh(reply: DnsReply) -> Callable[[bytes], bytes]:
-    """A DNS-over-HTTPS server with this answer to a question for A."""
-
-    def answer(sent: bytes) -> bytes:
-        path = sent.rpartition(b"GET ")[2].split(b" ", 1)[0].decode()
-        text = parse_qs(urlsplit(path).query)["dns"][0]
-        query = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-        wanted = query[-4:-2] == b"\x00\x01"  # record type A
-        message = encode_reply(query, reply if wanted else DnsReply())
-        head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(message)}\r\n\r\n"
-        return head.encode() + message
-
-    return answer
-
-
-def prober(
-    network: ScriptedNetwork,
-    settings: ProbeSettings = SETTINGS,
-    *,
-    egress: Egress | None = None,
-    profile: Profile = Profile.NORMAL,
-    resolvers: Sequence[str] = (RESOLVER,),
-) -> Prober:
-    """A prober of a vantage in Pakistan."""
-    return Prober(
-        VantagePoint(id="khi-ptcl", country="PK", egress=egress or Egress(), profile=profile),
-        network,
-        settings,
-        HttpClient(),
-        resolvers=lambda: [ResolverAddress(address=address) for address in resolvers],
-        now=lambda: datetime(2024, 2, 17, 12, tzinfo=UTC),
-    )
-
-
-async def asked(
-    network: ScriptedNetwork,
-    what: FollowUpPlan | None = None,
-    settings: ProbeSettings = SETTINGS,
-    *,
-    egress: Egress | None = None,
-    profile: Profile = Profile.NORMAL,
-) -> Measurement:
-    """One follow-up, which keeps its deadline and leaves nothing open."""
-    one = prober(network, settings, egress=egress, profile=profile)
-    measurement = await follow_up(one, what or plan(), cycle="cycle-1")
-    assert measurement.duration <= FOLLOW_UP_DEADLINE
-    assert network.left_open == 0
-    assert len(asyncio.all_tasks()) == 1
-    assert {o.reason for o in measurement.observations} <= set(Reason)
-    starts = [o.start for o in measurement.observations]
-    assert starts == sorted(starts)
-    return measurement
-
-
-def of(measurement: Measurement, reason: Reason) -> list[Observation]:
-    """The observations made for one reason."""
-    return [o for o in measurement.observations if o.reason == reason]
-
-
-def handshakes(measurement: Measurement, reason: Reason) -> list[tuple[str, str, str | None]]:
-    """Address, server name and failure of each handshake made for one reason."""
-    return [
-        (o.address, o.server_name, o.failure)
-        for o in of(measurement, reason)
-        if isinstance(o, TlsObservation)
-    ]
-
-
-# -- the plan ------------------------------------------------------------------------------------
-
-
-def planned(failed: Measurement, *controls: Measurement, endpoint: str = "") -> FollowUpPlan:
-    """The plan after these measurements."""
-    target = TARGET
-    if endpoint:
-        target = msgspec.structs.replace(TARGET, endpoint=parse_endpoint(endpoint))
-    return plan_follow_up(target, failed, controls, elsewhere="elsewhere.example")
-
-
-def test_what_is_read_off_a_reset() -> None:
-    """The plan has the addresses that failed after TCP, those given, and those of the control."""
-    failed = look(
-        dns(addresses=(GIVEN, TRUE_2)),
-        tcp(address=GIVEN),
-        tcp(address=TRUE_2),
-        tls("connection_reset", address=GIVEN),
-        tls("connection_reset", address=TRUE_2),
-    )
-    seen = planned(failed, control(dns(addresses=(TRUE,)), tcp(), tls(address=TRUE_3), http()))
-    assert (seen.host, seen.port, seen.tls) == ("x.com", 443, True)
-    assert seen.failed_addresses == (GIVEN,)  # one of each family is enough
-    assert seen.given == (GIVEN, TRUE_2)
-    assert seen.known_elsewhere == (TRUE, TRUE_3)
-    assert not seen.http3
-
-
-@pytest.mark.parametrize(
-    ("answer", "denied"),
-    [
-        (dns("dns_nxdomain_error", addresses=()), True),
-        (dns("dns_no_answer", addresses=()), True),
-        (dns("generic_timeout_error", addresses=(), answers=()), False),
-        (dns(addresses=(GIVEN,)), False),
-        (dns("dns_bogon_error", addresses=("0.0.0.0",)), False),
-    ],
-)
-def test_a_resolver_denies_a_name_by_an_answer_without_addresses(
-    answer: DnsObservation, denied: bool
-) -> None:
-    """Silence denies nothing."""
-    assert planned(look(answer)).denied is denied
-
-
-def test_attack_addresses_that_only_a_collector_names_are_not_dialled() -> None:
-    """A hostile collector says that its controls reached x.com at anybody's address: an agent would
-    connect there. Unless its host allows that, only its own resolvers name addresses."""
-    failed = look(dns(addresses=(GIVEN,)), tcp(address=GIVEN), tls("connection_reset"))
-    seen = control(dns(addresses=(TRUE,)), tcp(), tls(address=TRUE_3), http(headers=ALT_SVC))
-    kept = plan_follow_up(TARGET, failed, (seen,), elsewhere="e.example", dials_known=False)
-    assert (kept.known_elsewhere, kept.given) == ((), (GIVEN,))
-    assert plan_follow_up(TARGET, failed, (seen,), elsewhere="").known_elsewhere == (TRUE, TRUE_3)
-
-
-async def test_attack_a_name_that_leads_to_ourselves_leads_no_question_to_the_machine() -> None:
-    """In place of the vantage's own public address stands the unspecified one, at which the machine
-    itself answers: a server on it got all handshakes, and its answers counted as evidence."""
-    zero, zeros = "0.0.0.0", "::"
-    failed = look(
-        dns(addresses=(zero,)),
-        tcp("generic_timeout_error", address=zero),
-        tcp(address=zeros),
-        tls("connection_reset", address=zeros),
-    )
-    network = world()
-    for address in (zero, zeros):
-        network.peer(address, 443, WELL)
-    await asked(network, planned(failed))
-    await asked(network, plan_flows(TARGET, Dial(host="x.com", port=443, addresses=(zeros,))))
-    assert not {zero, zeros} & {address for address, _ in network.connects}
-
-
-def test_one_address_of_each_family() -> None:
-    """The plan has a failed address of each family."""
-    failed = look(
-        *(tls("connection_reset", address=a) for a in (GIVEN, TRUE, SIX, "2001:db8:113::11"))
-    )
-    assert planned(failed).failed_addresses == (GIVEN, SIX)
-
-
-def test_an_address_that_answered_and_one_a_control_could_not_use_are_left_out() -> None:
-    """Only failed addresses are tested again, and only working ones elsewhere count as honest."""
-    failed = look(dns(), tcp(), tls(address=TRUE), tls("connection_reset", address=GIVEN))
-    broken = control(dns("dns_nxdomain_error"), tls("connection_reset", address=TRUE_3))
-    seen = planned(failed, broken)
-    assert (seen.failed_addresses, seen.known_elsewhere) == ((GIVEN,), ())
-
-
-def test_a_request_that_failed_after_the_handshake() -> None:
-    """Without a failed handshake the address of the failed request is used."""
-    failed = look(dns(), tcp(), tls(), http("generic_timeout_error", address=TRUE))
-    assert planned(failed).failed_addresses == (TRUE,)
-
-
-def test_a_redirect_to_a_host_that_fails() -> None:
-    """The plan is about the last host of a redirect, at its port."""
-    failed = look(
-        dns(),
-        tcp(),
-        tls(),
-        http(status=302),
-        dns(name="www.x.com", addresses=(GIVEN,)),
-        tcp(address=GIVEN, port=8443),
-        tls("connection_reset", address=GIVEN, server_name="www.x.com"),
-    )
-    seen = planned(failed, control(dns(), dns(name="www.x.com", addresses=(TRUE_2,))))
-    assert (seen.host, seen.port) == ("www.x.com", 8443)
-    assert (seen.given, seen.known_elsewhere) == ((GIVEN,), (TRUE_2,))
-
-
-def test_a_name_that_does_not_resolve() -> None:
-    """Without an address of the name, other resolvers are still asked."""
-    seen = planned(look(dns("dns_nxdomain_error")), control())
-    assert (seen.failed_addresses, seen.given, seen.port, seen.tls) == ((), (), 443, True)
-
-
-@pytest.mark.parametrize(
-    ("url", "headers", "offered"),
-    [
-        ("https://x.com/", ALT_SVC, True),
-        ("https://x.com/", (("alt-svc", 'h3=":8443"'),), False),
-        ("https://x.com/", (("alt-svc", 'h3-29=":443"'),), False),
-        ("https://x.com/", (), False),
-        ("https://other.example/", ALT_SVC, False),
-        ("http://x.com/", ALT_SVC, False),
-    ],
-)
-def test_http_3_that_a_control_was_offered(
-    url: str, headers: tuple[tuple[str, str], ...], *, offered: bool
-) -> None:
-    """HTTP/3 must be offered by the host itself, over TLS, on the same port."""
-    seen = control(dns(), tcp(), tls(), http(url=url, headers=headers))
-    assert planned(look(dns(), tcp(), tls("connection_reset")), seen).http3 is offered
-
-
-def test_earlier_follow_ups_are_no_measurements_at_the_endpoint() -> None:
-    """Observations with a reason are ignored."""
-    extra = msgspec.structs.replace(tcp(port=53), reason=Reason.OPEN_RESOLVER_TCP.value)
-    failed = look(dns(), tcp(), tls("connection_reset"), extra)
-    assert planned(failed).port == 443
 
 
 # -- everything that is asked --------------------------------------------------------------------
@@ -441,6 +182,24 @@ async def test_a_follow_up_that_is_given_up_leaves_nothing_open() -> None:
         await asyncio.wait([task])
         assert network.left_open == 0
         assert len(asyncio.all_tasks()) == 1
+
+
+async def test_attack_a_name_that_leads_to_ourselves_leads_no_question_to_the_machine() -> None:
+    """In place of the vantage's own public address stands the unspecified one, at which the machine
+    itself answers: a server on it got all handshakes, and its answers counted as evidence."""
+    zero, zeros = "0.0.0.0", "::"
+    failed = look(
+        dns(addresses=(zero,)),
+        tcp("generic_timeout_error", address=zero),
+        tcp(address=zeros),
+        tls("connection_reset", address=zeros),
+    )
+    network = world()
+    for address in (zero, zeros):
+        network.peer(address, 443, WELL)
+    await asked(network, planned(failed))
+    await asked(network, plan_flows(TARGET, Dial(host="x.com", port=443, addresses=(zeros,))))
+    assert not {zero, zeros} & {address for address, _ in network.connects}
 
 
 # -- one question each ---------------------------------------------------------------------------
@@ -897,159 +656,3 @@ async def test_neither_name_is_verified_where_handshakes_are_counted(seen: Peer)
     assert made == {
         (name, None): 2 * FIRST_FLOWS for name in (Reason.FLOW_NAME, Reason.FLOW_INNOCUOUS)
     }
-
-
-# -- neighbours ----------------------------------------------------------------------------------
-
-BESIDE, OTHER_NETWORK = "203.0.113.250", "192.0.2.200"
-
-
-async def _after_these(known: dict[str, str], **changes: object) -> Measurement:
-    """A follow-up of a silent address by a vantage to which these names proved themselves."""
-    network = world()
-    for address in known.values():
-        network.peer(address, 443, WELL)
-    one = prober(network, changed(innocuous=""))
-    for name, address in known.items():
-        one.verified_addresses.add(name, address)
-    what = plan(failed_addresses=(), unreached=(GIVEN,), **changes)
-    return await follow_up(one, what, cycle="cycle-1")
-
-
-def test_the_plan_has_the_addresses_that_made_no_connection() -> None:
-    """A refusal is an answer of the address, or of whoever speaks for it."""
-    failed = look(
-        dns(addresses=(GIVEN, TRUE, TRUE_2)),
-        tcp("generic_timeout_error", address=GIVEN),
-        tcp("host_unreachable", address=TRUE),
-        tcp("connection_refused", address=TRUE_2),
-        tcp(address=TRUE_3),
-    )
-    assert planned(failed).unreached == (GIVEN, TRUE)
-
-
-def test_the_way_is_asked_about_to_an_address_that_answered_a_control() -> None:
-    """What no control proved shows nothing: the way to such an address told nothing in half of all
-    cycles, and a platform with few addresses was confirmed after a quarter of an hour."""
-    failed = look(
-        dns(addresses=(GIVEN, TRUE)),
-        *(tcp("generic_timeout_error", address=one) for one in (GIVEN, TRUE)),
-    )
-    answered = control(dns(), tcp(address=GIVEN), tcp(address=TRUE), tls(address=TRUE))
-    assert planned(failed, answered).unreached == (TRUE, GIVEN)
-
-
-async def test_hosts_beside_a_silent_address_are_asked_for_their_own_names() -> None:
-    """Two of each family, those first that proved themselves last, in the routed network alone."""
-    known = {
-        **{f"n{number}.example": f"203.0.113.{240 + number}" for number in range(4)},
-        "far.example": OTHER_NETWORK,
-        "x.com": GIVEN,
-    }
-    made = await _after_these(known)
-    assert handshakes(made, Reason.NEIGHBOUR) == [
-        ("203.0.113.243", "n3.example", None),
-        ("203.0.113.242", "n2.example", None),
-    ]
-    # The silent address is asked again after them.
-    again = of(made, Reason.ADDRESS_AGAIN)
-    assert [o.address for o in again if isinstance(o, TcpObservation)] == [GIVEN]
-    assert min(o.start for o in again) >= max(o.start for o in of(made, Reason.NEIGHBOUR))
-
-
-async def test_nobody_is_asked_that_the_vantage_does_not_know() -> None:
-    """Without a host that proved itself beside the address there is nothing to compare with."""
-    made = await _after_these({"far.example": OTHER_NETWORK})
-    assert not of(made, Reason.NEIGHBOUR)
-
-
-async def test_attack_an_order_reaches_no_private_neighbour() -> None:
-    """An endpoint that an order named reaches public addresses alone, beside it as well."""
-    network = world()
-    one = prober(network)
-    one.ordered = frozenset({ENDPOINT.id})
-    one.verified_addresses.add("office.example", BESIDE)
-    made = await follow_up(one, plan(failed_addresses=(), unreached=(GIVEN,)), cycle="cycle-1")
-    assert not of(made, Reason.NEIGHBOUR)
-
-
-# -- the way -------------------------------------------------------------------------------------
-
-APART = ("198.51.100.7", "192.0.2.77", "198.18.5.5", "198.19.6.6", "203.0.112.9")
-HOME, PROVIDER, BORDER, LINK = "10.0.0.1", "100.64.0.1", "198.51.100.129", "198.51.100.133"
-
-
-async def _way(way: tuple[str, ...], others: Mapping[str, tuple[str, ...]]) -> TcpObservation:
-    """What is said of the way to the silent address, where those to others are such."""
-    network = world()
-    network.peer(GIVEN, 443, Peer(connect=HANG))
-    network.ways = {GIVEN: way, **others}
-    one = prober(network, changed(innocuous=""))
-    for address in others:
-        network.peer(address, 443, WELL)
-        one.verified_addresses.add(f"host-{address}.example", address)
-    what = plan(failed_addresses=(), unreached=(GIVEN,), way=True)
-    made = await follow_up(one, what, cycle="cycle-1")
-    text = repr(made)
-    assert not [router for router in (HOME, PROVIDER, BORDER, LINK) if router in text]
-    (found,) = of(made, Reason.WAY)
-    assert isinstance(found, TcpObservation)
-    assert found.failure == Failure.GENERIC_TIMEOUT
-    return found
-
-
-async def test_where_packets_end_is_compared_with_ways_that_go_on() -> None:
-    """Two counts, and no address of a router: those show where the vantage is."""
-    beyond = (HOME, PROVIDER, BORDER)
-    found = await _way((HOME, PROVIDER, *[""] * 10), dict.fromkeys(APART[:4], (*beyond, LINK)))
-    assert (found.address, found.routers, found.ways) == (GIVEN, 2, 4)
-
-
-async def test_attack_the_way_tells_neither_routers_nor_their_number() -> None:
-    """Whoever reads batches, files or a seized database would learn how many routers lie between a
-    host and the filter, and so how its line is built. Wherever beyond the first router packets end,
-    the same is recorded; `_way` looks for addresses of routers in all of it."""
-    found = set()
-    for more in range(1, 9):
-        way = (HOME, *[PROVIDER] * more)
-        others = dict.fromkeys(APART[:4], (*way, LINK, BORDER))
-        one = await _way((*way, *[""] * (11 - more)), others)
-        found.add((one.routers, one.ways))
-    assert found == {(2, 4)}
-    near = dict.fromkeys(APART[:4], (HOME, PROVIDER, BORDER))
-    assert (await _way((HOME, *[""] * 11), near)).routers == 1
-
-
-async def test_ways_that_part_where_packets_end_count_for_nothing() -> None:
-    """The last router that all share may have sent them to a dead link."""
-    ways = {a: (HOME, PROVIDER, BORDER if n else LINK) for n, a in enumerate(APART[:4])}
-    found = await _way((HOME, PROVIDER, *[""] * 10), ways)
-    assert (found.routers, found.ways) == (2, 0)
-    # One that ends at the router's own neighbour parts there, too.
-    ends = {a: (HOME, PROVIDER, BORDER) if n else (HOME, PROVIDER) for n, a in enumerate(APART[:4])}
-    assert (await _way((HOME, PROVIDER, *[""] * 10), ends)).ways == 0
-
-
-async def test_ways_by_other_routers_tell_nothing() -> None:
-    """Those that do not come by the last router, and a way on which no router says anything."""
-    others = dict.fromkeys(APART[:4], (HOME, BORDER, LINK))
-    assert (await _way((HOME, PROVIDER, *[""] * 10), others)).ways == 0
-    found = await _way(("",) * 12, others)
-    assert (found.routers, found.ways) == (0, 0)
-
-
-async def test_hosts_of_one_network_are_one_way() -> None:
-    """Three addresses of one routed network say no more than one."""
-    others = {f"198.51.100.{n}": (HOME, PROVIDER, BORDER) for n in (7, 8, 9)}
-    assert (await _way((HOME, PROVIDER, *[""] * 10), others)).ways == 1
-
-
-async def test_nobody_asks_for_the_way_where_a_neighbour_answers() -> None:
-    """It says enough, and costs less; nor where the plan does not ask."""
-    network = world()
-    network.peer(BESIDE, 443, WELL)
-    one = prober(network)
-    one.verified_addresses.add("beside.example", BESIDE)
-    for what in (plan(unreached=(GIVEN,), way=True), plan(unreached=(), way=True)):
-        made = await follow_up(one, what, cycle="cycle-1")
-        assert not of(made, Reason.WAY)
